@@ -1,0 +1,116 @@
+//! Mail between actors with real bounds. actix mailboxes do not bound (crates.md 3), so every message needs a permit here:
+//! when all are taken, the sender waits. A message that only says "look again" rings a bell instead, which never queues.
+
+use actix::{Message, Recipient};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::sync::Semaphore;
+
+/// Address of an actor that takes at most `capacity` messages at a time, waiting and being handled together.
+pub struct Mail<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    to: Recipient<M>,
+    permits: Arc<Semaphore>,
+}
+
+/// A message could not be delivered: its actor is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the receiving actor is gone")]
+pub struct Undelivered;
+
+/// Rings an actor awake. However often it rings, at most one message waits.
+pub struct Bell<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    to: Recipient<M>,
+    rung: Arc<AtomicBool>,
+}
+
+// === impl Mail ===
+
+impl<M> Mail<M>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    /// An address with this many permits.
+    pub fn new(to: Recipient<M>, capacity: usize) -> Self {
+        Self {
+            to,
+            permits: Arc::new(Semaphore::new(capacity)),
+        }
+    }
+
+    /// Send, and wait for the answer. Waits for a permit first; dropping the future gives it back.
+    pub async fn send(&self, message: M) -> Result<M::Result, Undelivered> {
+        let _permit = self.permits.acquire().await.map_err(|_| Undelivered)?;
+        self.to.send(message).await.map_err(|_| Undelivered)
+    }
+
+    /// Messages that could be sent now without waiting.
+    pub fn free(&self) -> usize {
+        self.permits.available_permits()
+    }
+}
+
+impl<M> Clone for Mail<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn clone(&self) -> Self {
+        Self {
+            to: self.to.clone(),
+            permits: self.permits.clone(),
+        }
+    }
+}
+
+// === impl Bell ===
+
+impl<M> Bell<M>
+where
+    M: Message + Send + Default + 'static,
+    M::Result: Send,
+{
+    /// A bell at this actor. The actor calls [`Bell::heard`] when it handles the message.
+    pub fn new(to: Recipient<M>) -> Self {
+        Self {
+            to,
+            rung: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// Ring. Does nothing while an earlier ring has not been heard.
+    #[expect(clippy::disallowed_methods, reason = "bounded: one message at a time, by the flag")]
+    pub fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            self.to.do_send(M::default());
+        }
+    }
+
+    /// The ring was heard; the next one sends a message again.
+    pub fn heard(&self) {
+        self.rung.store(false, Ordering::Release);
+    }
+}
+
+impl<M> Clone for Bell<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn clone(&self) -> Self {
+        Self {
+            to: self.to.clone(),
+            rung: self.rung.clone(),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The contract of Aviary with its users: `Canary`, `MetricTemplate` and `AlertProvider` of `flagger.app/v1beta1`.
+//!
+//! What it is: the three kinds as Rust types, their lenient decoding, the defaults that the controller (not the API
+//! server) applies, and the CRD manifests generated from these same types. What it is not: behaviour. Nothing here decides anything.
+//!
+//! Read in this order: [`canary`], [`service`], [`analysis`], [`status`], then [`decode`] and [`manifest`].
+
+pub mod alert_provider;
+pub mod analysis;
+pub mod canary;
+pub mod decode;
+pub mod manifest;
+pub mod metric_template;
+pub mod number;
+pub mod service;
+pub mod status;
+
+pub use alert_provider::{AlertProvider, AlertProviderSpec};
+pub use canary::{Canary, CanarySpec};
+pub use metric_template::{MetricTemplate, MetricTemplateSpec};
+pub use number::Number;
+pub use status::{CanaryStatus, Condition, Phase};
+
+/// API group of all three kinds.
+pub const GROUP: &str = "flagger.app";
+/// The only served version.
+pub const VERSION: &str = "v1beta1";
+/// `apiVersion` of all three kinds.
+pub const API_VERSION: &str = "flagger.app/v1beta1";

@@ -1,0 +1,1 @@
+//! The CRD manifests, generated from the types of this crate.

@@ -1,0 +1,154 @@
+//! Names of Kubernetes objects and small readers for raw JSON. Foreign objects stay `serde_json::Value` so that no field is lost.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fmt};
+
+/// A kind of object that the engine reads or writes. All of them are namespaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Kind {
+    /// API group; empty for the core group.
+    pub group: &'static str,
+    /// API version inside the group.
+    pub version: &'static str,
+    /// Kind, as in manifests.
+    pub kind: &'static str,
+    /// Plural, as in URLs.
+    pub plural: &'static str,
+}
+
+/// One namespaced object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ObjectRef {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it is.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// The kinds that this engine knows.
+pub mod kinds {
+    use super::Kind;
+
+    const fn kind(group: &'static str, version: &'static str, kind: &'static str, plural: &'static str) -> Kind {
+        Kind {
+            group,
+            version,
+            kind,
+            plural,
+        }
+    }
+
+    /// flagger.app Canary.
+    pub const CANARY: Kind = kind("flagger.app", "v1beta1", "Canary", "canaries");
+    /// flagger.app MetricTemplate.
+    pub const METRIC_TEMPLATE: Kind = kind("flagger.app", "v1beta1", "MetricTemplate", "metrictemplates");
+    /// flagger.app AlertProvider.
+    pub const ALERT_PROVIDER: Kind = kind("flagger.app", "v1beta1", "AlertProvider", "alertproviders");
+    /// apps Deployment.
+    pub const DEPLOYMENT: Kind = kind("apps", "v1", "Deployment", "deployments");
+    /// core Service.
+    pub const SERVICE: Kind = kind("", "v1", "Service", "services");
+    /// core ConfigMap.
+    pub const CONFIG_MAP: Kind = kind("", "v1", "ConfigMap", "configmaps");
+    /// core Secret.
+    pub const SECRET: Kind = kind("", "v1", "Secret", "secrets");
+    /// Gateway API HTTPRoute.
+    pub const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+}
+
+/// Annotation value that stops GitOps tools from undoing a generated object (services.md 1).
+pub const GITOPS_ANNOTATIONS: [(&str, &str); 2] = [
+    ("helm.toolkit.fluxcd.io/driftDetection", "disabled"),
+    ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
+];
+
+/// Keys containing this text are never copied to generated objects (workloads.md 1).
+pub const TOOLKIT_MARKER: &str = "toolkit.fluxcd.io";
+
+// === impl Kind ===
+
+impl Kind {
+    /// `apiVersion` of manifests: `v1`, `apps/v1`, …
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+
+    /// The object of this kind with that name.
+    pub fn named(self, namespace: &str, name: &str) -> ObjectRef {
+        ObjectRef {
+            kind: self,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+}
+
+// === impl ObjectRef ===
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}.{}", self.kind.kind, self.name, self.namespace)
+    }
+}
+
+/// `metadata.resourceVersion`, empty when there is none.
+pub fn resource_version(object: &Value) -> &str {
+    object["metadata"]["resourceVersion"].as_str().unwrap_or_default()
+}
+
+/// `metadata.labels` or `metadata.annotations` (`field`) as a map; values that are not text are left out.
+pub fn metadata_map(object: &Value, field: &str) -> BTreeMap<String, String> {
+    string_map(&object["metadata"][field])
+}
+
+/// An object of texts as a map; entries that are not text are left out.
+pub fn string_map(value: &Value) -> BTreeMap<String, String> {
+    let entries = value.as_object().into_iter().flatten();
+    entries
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
+}
+
+/// The entries whose key has nothing to do with a GitOps toolkit.
+pub fn without_toolkit(map: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    map.iter()
+        .filter(|(key, _)| !key.contains(TOOLKIT_MARKER))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
+}
+
+/// Controller owner reference to a Canary (workloads.md 1).
+pub fn owner_reference(canary: &crds::Canary) -> Value {
+    json!({
+        "apiVersion": crds::API_VERSION,
+        "kind": "Canary",
+        "name": canary.name(),
+        "uid": canary.metadata.uid.as_deref().unwrap_or_default(),
+        "controller": true,
+        "blockOwnerDeletion": true,
+    })
+}
+
+/// Whether the controller owner of `object` is this very Canary: same kind, name and uid (SV-6).
+pub fn is_controlled_by(object: &Value, canary: &crds::Canary) -> bool {
+    controller_of(object).is_some_and(|owner| {
+        owner["kind"] == "Canary"
+            && owner["name"] == canary.name()
+            && canary.metadata.uid.as_deref().is_none_or(|uid| owner["uid"] == uid)
+    })
+}
+
+/// The owner reference with `controller: true`.
+pub fn controller_of(object: &Value) -> Option<&Value> {
+    object["metadata"]["ownerReferences"]
+        .as_array()?
+        .iter()
+        .find(|owner| owner["controller"] == true)
+}

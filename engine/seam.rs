@@ -1,0 +1,352 @@
+//! The vocabulary between the engine and the actors: what a step is told, what it asks for, what it wants done, how it ends.
+//!
+//! A step is replayed, not resumed: each call runs from the top over the same view and a longer list of outcomes. The n-th thing
+//! that was asked for or done finds its outcome at place n, so the evidence is a plain list and nothing else survives between calls.
+
+use crds::{CanaryStatus, Phase};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+use crate::{
+    ObjectRef,
+    http::{Request, Response},
+};
+
+/// What the step sees of the cluster. Every look is part of the step's interest: the actor wakes the canary when one of these changes.
+///
+/// Looks must be stable during one step: the same reference gives the same answer at every replay.
+pub trait View {
+    /// The object as the watch caches have it. ConfigMaps and Secrets come without data.
+    fn object(&self, of: &ObjectRef) -> Seen;
+    /// What an earlier read of this ConfigMap or Secret gave, if its resourceVersion is still this one.
+    fn digest(&self, of: &ObjectRef, resource_version: &str) -> Option<crate::configs::Digest>;
+}
+
+/// An object as the watch caches have it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    /// It is there.
+    Present(Arc<Value>),
+    /// It is not there.
+    Absent,
+    /// Its kind is not installed.
+    NoSuchKind,
+}
+
+/// What a call of `step` wants.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Step {
+    /// Answer these, all at once; one [`Outcome`] each, in this order.
+    Ask(Vec<Ask>),
+    /// Write these, in this order, up to the first failure; one [`Outcome::Wrote`] each, [`Trouble::Skipped`] after a failure.
+    Do(Vec<Write>),
+    /// The step has ended.
+    Done(Box<Done>),
+}
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Ask {
+    /// The object as it is on the API server.
+    Read(ObjectRef),
+    /// Call a hook.
+    Hook(HookCall),
+    /// Ask a metrics server.
+    Query(Request),
+}
+
+/// A hook to call, with its retries.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HookCall {
+    /// Name of the hook, for logs.
+    pub name: String,
+    /// The call.
+    pub request: Request,
+    /// Further attempts after the first.
+    pub retries: u32,
+}
+
+/// What came of a question or a write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// A read: the object, or `None` where there is none.
+    Read(Result<Option<Arc<Value>>, Trouble>),
+    /// The last answer of a hook, or of a metrics server.
+    Answer(Result<Response, Trouble>),
+    /// The object as it is after the write.
+    Wrote(Result<Arc<Value>, Trouble>),
+    /// Always the first and only in its list: the run has ended and its status is saved; what follows is the aftermath.
+    Ended(Ending),
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Ending {
+    /// Analysed and promoted.
+    Promoted,
+    /// Promoted without analysis.
+    Skipped,
+    /// Not promoted. Holds the phase before the end: the aftermath's events carry it (controller.md 3.6).
+    Failed(Phase),
+}
+
+/// Why something could not be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+pub enum Trouble {
+    /// The API server has a newer version than the one that the write was made for; look again.
+    #[error("{0}")]
+    Conflict(String),
+    /// The object, or its kind, is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The API server does not allow or does not accept it; trying again will not help.
+    #[error("{0}")]
+    Refused(String),
+    /// No answer, or one that says to come again.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A write before this one failed.
+    #[error("not tried, as an earlier write failed")]
+    Skipped,
+}
+
+/// A write with its precondition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Write {
+    /// What is written.
+    pub object: ObjectRef,
+    /// How.
+    pub act: Act,
+}
+
+/// Kind of write; each carries its precondition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Act {
+    /// Make it; precondition: it does not exist.
+    Create(Value),
+    /// RFC 7386 merge patch; precondition: it still has this resourceVersion.
+    Merge {
+        /// The patch, without `metadata.resourceVersion`.
+        patch: Value,
+        /// Version that the patch was made for.
+        resource_version: String,
+    },
+    /// Delete it; precondition: it still has this uid.
+    Delete {
+        /// Its uid.
+        uid: String,
+    },
+}
+
+/// End of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Default)]
+pub struct Done {
+    /// The new status, whole, if it differs.
+    pub status: Option<CanaryStatus>,
+    /// Events, in order.
+    pub events: Vec<Event>,
+    /// Alerts, in order.
+    pub alerts: Vec<Alert>,
+    /// Figures for `/metrics`.
+    pub measures: Vec<Measure>,
+    /// Whether this step was a check: the next one is due an interval later.
+    pub checked: bool,
+    /// When to look again at the latest; `None`: only when something that was looked at changes.
+    pub wake: Option<Timestamp>,
+    /// Set when the run ended and hooks or events remain: call `step` once more with this as the only evidence.
+    pub aftermath: Option<Ending>,
+    /// What was decided, and why.
+    pub decision: Decision,
+}
+
+/// What a step decided, as data: for snapshots, traces and tests.
+#[derive(Clone, Debug, PartialEq, Serialize, Default)]
+pub struct Decision {
+    /// One word, such as `advance`, `hold`, `rollback`, `idle`.
+    pub verb: &'static str,
+    /// The cause in one sentence.
+    pub why: String,
+    /// The checks that were judged.
+    pub checks: Vec<Check>,
+}
+
+/// A judged check: verdict and evidence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Check {
+    /// Name of the metric or hook.
+    pub name: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was measured, in the metric's unit.
+    pub value: Option<f64>,
+    /// The sentence for the Event when the verdict is no pass.
+    pub why: String,
+}
+
+/// A check's outcome has three values: too little evidence is not a failure of the release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Verdict {
+    /// Good.
+    Pass,
+    /// Bad.
+    Fail,
+    /// Cannot be told: no data.
+    NotEnough,
+    /// Cannot be told: the provider did not answer properly.
+    Unavailable,
+}
+
+/// An Event for the owner of the canary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// `Normal` or `Warning`.
+    pub severity: EventType,
+    /// The text.
+    pub message: String,
+    /// Phase in the payload of event webhooks.
+    pub phase: Phase,
+    /// Logged as an error rather than as information.
+    pub is_error: bool,
+}
+
+/// Type of a Kubernetes Event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum EventType {
+    /// All is well.
+    Normal,
+    /// Someone should look.
+    Warning,
+}
+
+/// A message for people in a chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Alert {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The text.
+    pub message: String,
+    /// Whether the canary's main settings are sent along.
+    pub with_fields: bool,
+}
+
+/// Severity of an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Someone should look.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// A figure for `/metrics` (controller.md 8).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Measure {
+    /// `flagger_canary_status`, from the phase.
+    Status(Phase),
+    /// `flagger_canary_weight` of both workloads, in percent.
+    Weight {
+        /// Of the primary.
+        primary: i64,
+        /// Of the canary.
+        canary: i64,
+    },
+    /// `flagger_canary_metric_analysis`.
+    Metric {
+        /// Name of the metric.
+        name: String,
+        /// Value as exported.
+        value: f64,
+    },
+    /// `flagger_canary_successes_total` or `flagger_canary_failures_total`.
+    Ended {
+        /// Promoted or not.
+        promoted: bool,
+        /// Whether the analysis was skipped.
+        skipped: bool,
+    },
+}
+
+/// Phase of the value of `flagger_canary_status`.
+impl Measure {
+    /// Value of `flagger_canary_status` for a phase: 0 progressing, 2 failed, 1 anything else.
+    pub fn status_value(phase: Phase) -> f64 {
+        match phase {
+            Phase::Progressing => 0.0,
+            Phase::Failed => 2.0,
+            _ => 1.0,
+        }
+    }
+}
+
+// === impl Seen ===
+
+impl Seen {
+    /// The object, if it is there.
+    pub fn present(&self) -> Option<&Arc<Value>> {
+        match self {
+            Self::Present(object) => Some(object),
+            Self::Absent | Self::NoSuchKind => None,
+        }
+    }
+}
+
+// === impl Write ===
+
+impl Write {
+    /// The write that brings `current` to `desired`: create, merge patch, or none where nothing differs.
+    pub fn towards(object: ObjectRef, current: Option<&Value>, desired: Value) -> Option<Self> {
+        let Some(current) = current else {
+            return Some(Self {
+                object,
+                act: Act::Create(desired),
+            });
+        };
+        let patch = crate::json::merge_diff(current, &desired)?;
+        let resource_version = crate::objects::resource_version(current).to_owned();
+        Some(Self {
+            object,
+            act: Act::Merge {
+                patch,
+                resource_version,
+            },
+        })
+    }
+}
+
+// === impl Event ===
+
+impl Event {
+    /// A Normal event.
+    pub fn normal(phase: Phase, message: impl Into<String>) -> Self {
+        Self {
+            severity: EventType::Normal,
+            message: message.into(),
+            phase,
+            is_error: false,
+        }
+    }
+
+    /// A Warning.
+    pub fn warning(phase: Phase, message: impl Into<String>) -> Self {
+        Self {
+            severity: EventType::Warning,
+            message: message.into(),
+            phase,
+            is_error: false,
+        }
+    }
+
+    /// A Warning that is logged as an error.
+    pub fn error(phase: Phase, message: impl Into<String>) -> Self {
+        Self {
+            severity: EventType::Warning,
+            message: message.into(),
+            phase,
+            is_error: true,
+        }
+    }
+}

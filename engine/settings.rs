@@ -1,0 +1,65 @@
+//! The process-wide settings that decisions depend on; one value, made from the command line and never changed.
+
+use std::time::Duration;
+
+/// Settings of the controller (deploy.md 2).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// `-mesh-provider`: traffic provider of canaries that name none.
+    pub mesh_provider: String,
+    /// `-metrics-server`: Prometheus of builtin and inline queries.
+    pub metrics_server: String,
+    /// `-selector-labels`: keys tried, in order, as pod selector.
+    pub selector_labels: Vec<String>,
+    /// `-include-label-prefix`: prefixes of labels and annotations that are copied to the primary; `*` means all.
+    pub include_label_prefixes: Vec<String>,
+    /// `-enable-config-tracking`.
+    pub config_tracking: bool,
+    /// `-no-cross-namespace-refs`.
+    pub no_cross_namespace_refs: bool,
+    /// `-cluster-name`, empty for none.
+    pub cluster_name: String,
+    /// `-event-webhook`, empty for none.
+    pub event_webhook: String,
+    /// Where alerts go when a canary names no receiver.
+    pub global_alerts: Option<GlobalAlerts>,
+    /// Shortest interval between two checks. 10 s; only the demo and tests lower it.
+    pub interval_floor: Duration,
+}
+
+/// The controller-wide receiver of alerts (analysis.md 5.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GlobalAlerts {
+    /// `slack` or `msteams`.
+    pub kind: String,
+    /// Webhook URL.
+    pub url: String,
+    /// Bot token, empty for none.
+    pub token: String,
+    /// Proxy URL, empty for none.
+    pub proxy: String,
+    /// Sender.
+    pub user: String,
+    /// Channel.
+    pub channel: String,
+}
+
+/// Shortest interval between two checks (controller.md 1.3).
+pub const INTERVAL_FLOOR: Duration = Duration::from_secs(10);
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mesh_provider: "istio".into(),
+            metrics_server: "http://prometheus:9090".into(),
+            selector_labels: ["app", "name", "app.kubernetes.io/name"].map(String::from).to_vec(),
+            include_label_prefixes: Vec::new(),
+            config_tracking: true,
+            no_cross_namespace_refs: false,
+            cluster_name: String::new(),
+            event_webhook: String::new(),
+            global_alerts: None,
+            interval_floor: INTERVAL_FLOOR,
+        }
+    }
+}
