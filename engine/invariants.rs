@@ -1,1 +1,150 @@
-//! Invariants.
+//! What must hold at every step, written once with ids. Checked by the model after every call of `step`, by the tests that explore it,
+//! and in production as a counter (peers.md 5.2: S1 to S7).
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    json::merge,
+    objects::kinds,
+    revision,
+    routes::{self, Context, Split},
+    seam::{Act, Seen, Step, Write},
+    step::Input,
+};
+use crds::Phase;
+
+/// A broken invariant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// Its id, such as `S1`.
+    pub id: &'static str,
+    /// What happened.
+    pub what: String,
+}
+
+/// Weights of every route write sum to 100.
+pub const WEIGHTS_SUM: &str = "S1-sum";
+/// No write raises the share of a version that has no available pods while the other one has some.
+pub const NEVER_DARK: &str = "S1-dark";
+/// The only version with available pods is never scaled down.
+pub const LAST_STANDING: &str = "S2";
+/// Only a revision that was analysed, with failed checks below the threshold, or one whose analysis the user skips, reaches the primary.
+pub const ANALYSED_ONLY: &str = "S3";
+/// A step writes only inside its canary's namespace.
+pub const OWN_NAMESPACE: &str = "S5";
+/// No write without a difference.
+pub const NO_IDLE_WRITE: &str = "S7";
+
+/// Check one answer of `step` against what it was told.
+pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
+    let Step::Do(writes) = step else { return Vec::new() };
+    let mut found = Vec::new();
+    for write in writes {
+        changes_something(input, write, &mut found);
+        stays_at_home(input, write, &mut found);
+        keeps_traffic_lit(input, write, &mut found);
+        keeps_last_standing(input, write, &mut found);
+        promotes_analysed_only(input, write, &mut found);
+    }
+    found
+}
+
+fn changes_something(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
+    let (Act::Merge { .. }, Seen::Present(before)) = (&write.act, input.view.object(&write.object)) else { return };
+    if write.object.kind != kinds::CANARY && *before == after(write, Some(&before)) {
+        found.push(Violation { id: NO_IDLE_WRITE, what: format!("{} is written without a difference", write.object) });
+    }
+}
+
+fn stays_at_home(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
+    if write.object.namespace != input.canary.namespace() {
+        found.push(Violation { id: OWN_NAMESPACE, what: format!("{} is outside the namespace", write.object) });
+    }
+}
+
+fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
+    let name = input.canary.spec.provider.as_deref().unwrap_or(&input.settings.mesh_provider);
+    let Some(provider) = routes::provider(name) else { return };
+    if !provider.objects(input.canary).contains(&write.object) {
+        return;
+    }
+    let seen = input.view.object(&write.object);
+    let before = seen.present().map(|object| &**object);
+    let next = after(write, before);
+    let split = |object: &Value| {
+        let context = Context { canary: input.canary, current: vec![Some(object)], selector_key: None };
+        provider.observed(&context).ok()
+    };
+    let Some(wanted) = split(&next) else { return };
+    if wanted.primary + wanted.canary != 100 {
+        found.push(Violation { id: WEIGHTS_SUM, what: format!("{} gets {}/{}", write.object, wanted.primary, wanted.canary) });
+    }
+    let was = before.and_then(split).unwrap_or(Split::PRIMARY);
+    let (primary, canary) = available(input);
+    let dark = (wanted.primary > was.primary && primary == 0 && canary > 0)
+        || (wanted.canary > was.canary && canary == 0 && primary > 0);
+    if dark {
+        let what = format!("{} goes to {}/{} with {primary}/{canary} available", write.object, wanted.primary, wanted.canary);
+        found.push(Violation { id: NEVER_DARK, what });
+    }
+}
+
+fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
+    let spec = &input.canary.spec;
+    if write.object.kind != kinds::DEPLOYMENT {
+        return;
+    }
+    let Act::Merge { patch, .. } = &write.act else { return };
+    if patch["spec"]["replicas"].as_i64() != Some(0) {
+        return;
+    }
+    let (primary, canary) = available(input);
+    let (own, other) = if write.object.name == spec.target_ref.name { (canary, primary) } else { (primary, canary) };
+    if own > 0 && other == 0 {
+        found.push(Violation { id: LAST_STANDING, what: format!("{} is the only version with pods", write.object) });
+    }
+}
+
+fn promotes_analysed_only(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
+    let spec = &input.canary.spec;
+    let is_primary = write.object.kind == kinds::DEPLOYMENT && write.object.name == spec.primary_name();
+    let (true, Act::Merge { patch, .. }) = (is_primary, &write.act) else { return };
+    if patch["spec"].get("template").is_none() {
+        return;
+    }
+    let status = input.canary.status.clone().unwrap_or_default();
+    let target = input.view.object(&kinds::DEPLOYMENT.named(input.canary.namespace(), &spec.target_ref.name));
+    let revision = target.present().map(|target| revision::of_deployment(target));
+    let analysed = revision == status.last_applied_spec;
+    let threshold = spec.analysis.as_ref().map_or(1, crds::analysis::Analysis::threshold);
+    let in_time = matches!(status.phase, Phase::Progressing | Phase::WaitingPromotion);
+    let allowed = spec.skips_analysis() || status.failed_checks < threshold;
+    if !(analysed && in_time && allowed) {
+        let what = format!("{} in {} with {} failed checks", write.object, status.phase, status.failed_checks);
+        found.push(Violation { id: ANALYSED_ONLY, what });
+    }
+}
+
+/// Available pods of primary and target.
+fn available(input: &Input<'_>) -> (i64, i64) {
+    let spec = &input.canary.spec;
+    let of = |name: &str| {
+        let seen = input.view.object(&kinds::DEPLOYMENT.named(input.canary.namespace(), name));
+        seen.present().and_then(|object| object["status"]["availableReplicas"].as_i64()).unwrap_or(0)
+    };
+    (of(&spec.primary_name()), of(&spec.target_ref.name))
+}
+
+/// The object as the write leaves it.
+fn after(write: &Write, before: Option<&Value>) -> Value {
+    match &write.act {
+        Act::Create(object) => object.clone(),
+        Act::Merge { patch, .. } => {
+            let mut object = before.cloned().unwrap_or_default();
+            merge(&mut object, patch);
+            object
+        }
+        Act::Delete { .. } => Value::Null,
+    }
+}

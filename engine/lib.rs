@@ -19,14 +19,17 @@ pub mod http;
 pub mod invariants;
 pub mod json;
 pub mod metrics;
+pub mod model;
 pub mod objects;
 pub mod readiness;
 pub mod retry;
 pub mod revision;
 pub mod routes;
+pub mod scalers;
 pub mod seam;
 pub mod services;
 pub mod settings;
+pub mod status;
 pub mod step;
 pub mod workloads;
 

@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! The process `aviary`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aviary::cli::main()
+}

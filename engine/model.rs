@@ -1,0 +1,360 @@
+//! A cluster in miniature, for running the state machine offline: in tests, in the exhaustive check, in benches.
+//!
+//! It keeps objects and versions, plays the Deployment controller, and answers hooks and queries from functions. Time moves only when it is told to.
+
+use crds::{Canary, Phase};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    ObjectRef, Settings,
+    configs::Digest,
+    http::Request,
+    invariants::{self, Violation},
+    json::{merge, set},
+    objects::{kinds, resource_version},
+    seam::{Act, Alert, Ask, Done, Event, HookCall, Outcome, Seen, Step, Trouble, View, Write},
+    step::{Input, step},
+};
+
+/// More rounds than any step needs: a step with 20 hooks, 20 metrics and 5 groups of writes takes 50.
+const ROUNDS_MAX: usize = 100;
+
+/// What answers a hook or a query.
+pub type Answers<Q> = Box<dyn FnMut(&Canary, &Q) -> Result<crate::http::Response, Trouble>>;
+
+/// The miniature cluster with one canary in it.
+pub struct Model {
+    objects: BTreeMap<ObjectRef, Arc<Value>>,
+    version: u64,
+    /// The time.
+    pub now: Timestamp,
+    /// Settings of the controller.
+    pub settings: Settings,
+    /// Where the Canary is.
+    pub canary_at: ObjectRef,
+    /// Answers hooks.
+    pub hooks: Answers<HookCall>,
+    /// Answers queries.
+    pub queries: Answers<Request>,
+    /// Asked before each write; `Err` makes it fail.
+    pub fault: Box<dyn FnMut(&Write) -> Result<(), Trouble>>,
+    /// When the last check was made.
+    pub last_check: Option<Timestamp>,
+    /// Writes so far, status writes included.
+    pub writes: usize,
+    /// After this many writes the controller stops dead.
+    pub stop_after: Option<usize>,
+    /// Events told so far.
+    pub events: Vec<Event>,
+    /// Alerts told so far.
+    pub alerts: Vec<Alert>,
+    /// `phase primary/canary failedChecks iterations` after each step that changed one of them.
+    pub trajectory: Vec<String>,
+    /// Invariants broken so far.
+    pub violations: Vec<Violation>,
+}
+
+/// How a step ended.
+#[derive(Debug, PartialEq)]
+pub enum End {
+    /// It came to its end.
+    Done(Box<Done>),
+    /// The controller was stopped in the middle of it.
+    Stopped,
+}
+
+impl View for Model {
+    fn object(&self, of: &ObjectRef) -> Seen {
+        self.objects.get(of).map_or(Seen::Absent, |object| Seen::Present(object.clone()))
+    }
+
+    fn digest(&self, _: &ObjectRef, _: &str) -> Option<Digest> {
+        None
+    }
+}
+
+// === impl Model ===
+
+impl Model {
+    /// A cluster with these objects and this Canary.
+    pub fn new(now: Timestamp, canary: &Value, objects: impl IntoIterator<Item = (ObjectRef, Value)>) -> Self {
+        let text = |path: &str| canary["metadata"][path].as_str().unwrap_or_default().to_owned();
+        let canary_at = kinds::CANARY.named(&text("namespace"), &text("name"));
+        let mut model = Self {
+            objects: BTreeMap::new(),
+            version: 0,
+            now,
+            settings: Settings::default(),
+            canary_at: canary_at.clone(),
+            hooks: Box::new(|_, _| Ok(answer(200, ""))),
+            queries: Box::new(|_, _| Ok(answer(200, &vector("100")))),
+            fault: Box::new(|_| Ok(())),
+            last_check: None,
+            writes: 0,
+            stop_after: None,
+            events: Vec::new(),
+            alerts: Vec::new(),
+            trajectory: Vec::new(),
+            violations: Vec::new(),
+        };
+        model.put(canary_at, canary.clone());
+        for (at, object) in objects {
+            model.put(at, object);
+        }
+        model
+    }
+
+    /// Store an object as a new version.
+    pub fn put(&mut self, at: ObjectRef, mut object: Value) {
+        self.version += 1;
+        set(&mut object, &["metadata", "resourceVersion"], self.version.to_string().into());
+        self.objects.insert(at, Arc::new(object));
+    }
+
+    /// The object, if it is there.
+    pub fn get(&self, at: &ObjectRef) -> Option<Arc<Value>> {
+        self.objects.get(at).cloned()
+    }
+
+    /// Change an object as a user would.
+    pub fn edit(&mut self, at: &ObjectRef, patch: &Value) {
+        let mut object = self.objects.get(at).map(|object| (**object).clone()).unwrap_or_default();
+        merge(&mut object, patch);
+        let generation = object["metadata"]["generation"].as_i64().unwrap_or(1) + 1;
+        set(&mut object, &["metadata", "generation"], generation.into());
+        self.put(at.clone(), object);
+    }
+
+    /// Remove an object.
+    pub fn remove(&mut self, at: &ObjectRef) {
+        self.objects.remove(at);
+    }
+
+    /// The Canary as it is stored.
+    pub fn canary(&self) -> Canary {
+        let stored = self.objects.get(&self.canary_at).map(|object| (**object).clone()).unwrap_or_default();
+        crds::decode::decode(&stored).unwrap_or_else(|_| Canary::new("", crds::CanarySpec::default()))
+    }
+
+    /// Phase of the Canary.
+    pub fn phase(&self) -> Phase {
+        self.canary().status.map_or(Phase::New, |status| status.phase)
+    }
+
+    /// Move time.
+    pub fn wait(&mut self, seconds: i64) {
+        self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(self.now);
+    }
+
+    /// Play the Deployment controller: every Deployment gets the status that its spec and its annotation `lab/never-ready` call for.
+    pub fn settle(&mut self) {
+        let deployments: Vec<ObjectRef> =
+            self.objects.keys().filter(|at| at.kind == kinds::DEPLOYMENT).cloned().collect();
+        for at in deployments {
+            let Some(object) = self.get(&at) else { continue };
+            let mut next = (*object).clone();
+            let status = deployment_status(&next, self.now);
+            next["status"] = status;
+            if next != *object {
+                self.put(at, next);
+            }
+        }
+    }
+
+    /// One step of the state machine, aftermath included. Invariants are checked at every call.
+    pub fn step(&mut self) -> End {
+        let mut evidence = Vec::new();
+        let mut first = None;
+        for _ in 0..ROUNDS_MAX {
+            let canary = self.canary();
+            let answer = self.ask_engine(&canary, &evidence);
+            match answer {
+                Step::Ask(asks) => evidence.extend(asks.iter().map(|ask| self.answer(&canary, ask))),
+                Step::Do(writes) => match self.apply(&writes) {
+                    Some(outcomes) => evidence.extend(outcomes),
+                    None => return End::Stopped,
+                },
+                Step::Done(done) => {
+                    if !self.finish(&done) {
+                        return End::Stopped;
+                    }
+                    let aftermath = done.aftermath;
+                    let first = first.get_or_insert(done).clone();
+                    let Some(ending) = aftermath else { return End::Done(first) };
+                    evidence = vec![Outcome::Ended(ending)];
+                }
+            }
+        }
+        self.violations.push(Violation { id: "L1", what: "a step does not come to an end".into() });
+        End::Stopped
+    }
+
+    /// Step, settle and move time until the phase is one of these, at most `rounds` times. Says whether it got there.
+    pub fn run_until(&mut self, phases: &[Phase], rounds: usize) -> bool {
+        for _ in 0..rounds {
+            if phases.contains(&self.phase()) {
+                return true;
+            }
+            self.settle();
+            let End::Done(done) = self.step() else { return false };
+            self.settle();
+            let wake = done.wake.unwrap_or(self.now);
+            self.now = wake.clamp(self.now, self.now.checked_add(SignedDuration::from_secs(600)).unwrap_or(self.now));
+        }
+        phases.contains(&self.phase())
+    }
+
+    fn ask_engine(&mut self, canary: &Canary, evidence: &[Outcome]) -> Step {
+        let input = Input {
+            canary,
+            legacy: &[],
+            view: self,
+            settings: &self.settings,
+            evidence,
+            last_check: self.last_check,
+            now: self.now,
+            entropy: 7,
+        };
+        let answer = step(input);
+        let broken = invariants::check(&input, &answer);
+        self.violations.extend(broken);
+        answer
+    }
+
+    fn answer(&mut self, canary: &Canary, ask: &Ask) -> Outcome {
+        match ask {
+            Ask::Read(at) => Outcome::Read(Ok(self.get(at))),
+            Ask::Hook(call) => Outcome::Answer((self.hooks)(canary, call)),
+            Ask::Query(request) => Outcome::Answer((self.queries)(canary, request)),
+        }
+    }
+
+    /// Outcomes of the writes, or `None` when the controller stops in the middle.
+    fn apply(&mut self, writes: &[Write]) -> Option<Vec<Outcome>> {
+        let mut outcomes = Vec::new();
+        let mut failed = false;
+        for write in writes {
+            if failed {
+                outcomes.push(Outcome::Wrote(Err(Trouble::Skipped)));
+                continue;
+            }
+            if self.is_stopped() {
+                return None;
+            }
+            let result = (self.fault)(write).and_then(|()| self.store(write));
+            self.writes += usize::from(result.is_ok());
+            failed = result.is_err();
+            outcomes.push(Outcome::Wrote(result));
+            self.note();
+        }
+        Some(outcomes)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop_after.is_some_and(|limit| self.writes >= limit)
+    }
+
+    fn store(&mut self, write: &Write) -> Result<Arc<Value>, Trouble> {
+        let current = self.get(&write.object);
+        let next = match (&write.act, current) {
+            (Act::Create(_), Some(_)) => return Err(Trouble::Conflict(format!("{} exists", write.object))),
+            (Act::Create(object), None) => object.clone(),
+            (Act::Merge { .. } | Act::Delete { .. }, None) => {
+                return Err(Trouble::NotFound(format!("{} not found", write.object)));
+            }
+            (Act::Merge { patch, resource_version: wanted }, Some(current)) => {
+                if !wanted.is_empty() && resource_version(&current) != wanted {
+                    return Err(Trouble::Conflict(format!("{} has changed", write.object)));
+                }
+                let mut next = (*current).clone();
+                merge(&mut next, patch);
+                next
+            }
+            (Act::Delete { .. }, Some(current)) => {
+                self.remove(&write.object);
+                return Ok(current);
+            }
+        };
+        self.put(write.object.clone(), next);
+        self.get(&write.object).ok_or(Trouble::Skipped)
+    }
+
+    /// Save the status and tell what is to be told. `false`: the controller stopped before it could.
+    fn finish(&mut self, done: &Done) -> bool {
+        if let Some(status) = &done.status {
+            if self.is_stopped() {
+                return false;
+            }
+            let Some(current) = self.get(&self.canary_at) else { return false };
+            let mut next = (*current).clone();
+            next["status"] = serde_json::to_value(status).unwrap_or_default();
+            self.put(self.canary_at.clone(), next);
+            self.writes += 1;
+        }
+        if done.checked {
+            self.last_check = Some(self.now);
+        }
+        self.events.extend(done.events.iter().cloned());
+        self.alerts.extend(done.alerts.iter().cloned());
+        self.note();
+        true
+    }
+
+    fn note(&mut self) {
+        let canary = self.canary();
+        let status = canary.status.clone().unwrap_or_default();
+        let name = canary.spec.provider.as_deref().unwrap_or(&self.settings.mesh_provider);
+        let route = crate::routes::provider(name).and_then(|provider| {
+            let objects: Vec<Arc<Value>> = provider.objects(&canary).iter().filter_map(|at| self.get(at)).collect();
+            let current = objects.iter().map(|object| Some(&**object)).collect();
+            let context = crate::routes::Context { canary: &canary, current, selector_key: None };
+            provider.observed(&context).ok()
+        });
+        let route = route.map_or_else(|| "-".into(), |split| format!("{}/{}", split.primary, split.canary));
+        let line = format!(
+            "{} {route} weight={} iterations={} failed={}",
+            status.phase, status.canary_weight, status.iterations, status.failed_checks
+        );
+        if self.trajectory.last() != Some(&line) {
+            self.trajectory.push(line);
+        }
+    }
+}
+
+/// An HTTP answer.
+pub fn answer(status: u16, body: &str) -> crate::http::Response {
+    crate::http::Response { status, body: body.to_owned(), retry_after: None }
+}
+
+/// A Prometheus answer with one sample.
+pub fn vector(value: &str) -> String {
+    json!({"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, value]}]}}).to_string()
+}
+
+fn deployment_status(deployment: &Value, now: Timestamp) -> Value {
+    let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
+    let stuck = deployment["spec"]["template"]["metadata"]["annotations"]["lab/never-ready"] == "true";
+    let available = if stuck { 0 } else { replicas };
+    let was = &deployment["status"]["conditions"];
+    let is_available = available >= replicas;
+    let same = was.as_array().and_then(|list| {
+        let found = list.iter().find(|condition| condition["type"] == "Available")?;
+        let unchanged = (found["status"] == "True") == is_available;
+        unchanged.then(|| found["lastUpdateTime"].clone())
+    });
+    let since = same.unwrap_or_else(|| now.to_string().into());
+    json!({
+        "observedGeneration": deployment["metadata"]["generation"],
+        "replicas": replicas,
+        "updatedReplicas": replicas,
+        "availableReplicas": available,
+        "conditions": [
+            {"type": "Available", "status": if is_available { "True" } else { "False" },
+             "reason": if is_available { "MinimumReplicasAvailable" } else { "MinimumReplicasUnavailable" },
+             "lastUpdateTime": since},
+            {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"},
+        ],
+    })
+}

@@ -1,0 +1,3 @@
+//! Autoscalers: the primary's copy of the target's scaler, one file per kind.
+
+pub mod hpa;

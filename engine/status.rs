@@ -1,0 +1,102 @@
+//! New status values. A status is always written whole and at most once per step (W-63).
+
+use crds::{CanaryStatus, Condition, Phase};
+use jiff::Timestamp;
+
+/// The condition that users wait for: whether the target's revision is what the primary runs.
+pub const PROMOTED: &str = "Promoted";
+/// Present while something holds the run that no phase names: `spec.suspend`, or a closed confirm-traffic-increase gate.
+pub const HELD: &str = "Held";
+/// Present, with status False, while the Canary asks for something that cannot work.
+pub const ACCEPTED: &str = "Accepted";
+
+/// A status in the making: the stored one with changes on top.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    next: CanaryStatus,
+    now: Timestamp,
+}
+
+// === impl Draft ===
+
+impl Draft {
+    /// Start from the stored status.
+    pub fn of(stored: Option<&CanaryStatus>, now: Timestamp) -> Self {
+        Self { next: stored.cloned().unwrap_or_default(), now }
+    }
+
+    /// Enter a phase. `kind` is the target's kind, for the text; `note` replaces the text that the phase brings.
+    #[must_use]
+    pub fn phase(mut self, phase: Phase, kind: &str, note: Option<String>) -> Self {
+        self.next.phase = phase;
+        let message = note.unwrap_or_else(|| phase_message(phase, kind));
+        self.condition(PROMOTED, promoted(phase), phase.as_str(), message)
+    }
+
+    /// Change counters, hashes or cookies.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut CanaryStatus)) -> Self {
+        change(&mut self.next);
+        self
+    }
+
+    /// Set a condition. Unchanged status and reason leave it as it is; an unchanged status keeps its transition time.
+    #[must_use]
+    pub fn condition(mut self, kind: &str, status: &str, reason: &str, message: String) -> Self {
+        let old = self.next.condition(kind);
+        if old.is_some_and(|old| old.status == status && old.reason == reason) {
+            return self;
+        }
+        let kept = old.filter(|old| old.status == status).and_then(|old| old.last_transition_time);
+        let condition = Condition {
+            kind: kind.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: Some(message),
+            last_transition_time: Some(kept.unwrap_or(self.now)),
+            last_update_time: Some(self.now),
+        };
+        self.next.conditions.retain(|condition| condition.kind != kind);
+        self.next.conditions.push(condition);
+        self
+    }
+
+    /// Remove a condition.
+    #[must_use]
+    pub fn without(mut self, kind: &str) -> Self {
+        self.next.conditions.retain(|condition| condition.kind != kind);
+        self
+    }
+
+    /// The new status, its `lastTransitionTime` set to now.
+    pub fn finish(mut self) -> CanaryStatus {
+        self.next.last_transition_time = Some(self.now);
+        self.next
+    }
+}
+
+/// Status of the condition `Promoted` (controller.md 1.5).
+fn promoted(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Initialized | Phase::Succeeded => "True",
+        Phase::Failed => "False",
+        _ => "Unknown",
+    }
+}
+
+fn phase_message(phase: Phase, kind: &str) -> String {
+    match phase {
+        Phase::Initialized => format!("{kind} initialization completed."),
+        Phase::Waiting => "Waiting for approval.".into(),
+        Phase::WaitingPromotion => "Waiting for approval of the promotion.".into(),
+        Phase::Progressing => "New revision detected, analysis in progress.".into(),
+        Phase::Promoting => "Analysis completed, the primary takes over the new revision.".into(),
+        Phase::Finalising => "Analysis completed, all traffic is routed to the primary.".into(),
+        Phase::Succeeded => "Canary analysis completed successfully, promotion finished.".into(),
+        Phase::Failed => format!("Canary analysis failed, {kind} scaled to zero."),
+        Phase::Terminating => "The canary is being deleted, its changes are being reverted.".into(),
+        Phase::New | Phase::Initializing | Phase::Terminated => {
+            format!("New {kind} detected, starting initialization.")
+        }
+    }
+}

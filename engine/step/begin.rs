@@ -1,0 +1,222 @@
+//! From nothing to a run: initialisation, the idle phases, the confirm-rollout gate, the start, and starting again.
+
+use crds::Phase;
+
+use super::{
+    Cx, Flow,
+    context::Pause,
+    ensure::{self, Release},
+    gates,
+    providers, rollback, texts,
+};
+use crate::{
+    alerts::texts as alert,
+    configs,
+    hooks::Kind,
+    objects::kinds,
+    readiness::Readiness,
+    revision,
+    routes::Split,
+    seam::{Done, Event, Measure, Seen, Severity},
+    status::HELD,
+    workloads,
+};
+
+/// The primary is ready and has the traffic: scale the target down and call it initialised.
+pub(super) fn initialized(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
+    providers::probe(cx)?;
+    ensure::scale_target(cx, release, 0)?;
+    let phase = Phase::Initialized;
+    cx.event(Event::normal(phase, texts::initialized(&cx.canary_name())));
+    cx.alert(Severity::Info, alert::initialized(cx.kind()), true);
+    cx.measure(Measure::Status(phase));
+    cx.measure(Measure::Weight { primary: 100, canary: 0 });
+    let draft = cx.draft().phase(phase, cx.kind(), None).with(|status| {
+        status.canary_weight = 0;
+        status.failed_checks = 0;
+        status.iterations = 0;
+        status.last_applied_spec = Some(release.revision.clone());
+        status.last_promoted_spec = Some(release.revision.clone());
+        status.tracked_configs.clone_from(&release.configs.checksums);
+    });
+    Ok(cx.save("initialize", "the primary is ready", draft, cx.now))
+}
+
+/// Nothing runs: watch for a change of the target or of its configs.
+pub(super) fn idle(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    cx.measure(Measure::Status(cx.phase));
+    cx.measure(Measure::Weight { primary: release.split.primary, canary: release.split.canary });
+    take_over(cx, release)?;
+    if !changed(cx, release) {
+        return follow(cx, release);
+    }
+    require_primary(cx, release)?;
+    gate(cx, release)
+}
+
+/// A confirm-rollout gate holds the run: ask again, once per interval. Rollback hooks are asked too, as documented (W-24).
+pub(super) fn waiting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    if cx.now < cx.due() {
+        return Ok(wait_until_due(cx, "the gate is asked once per interval"));
+    }
+    require_primary(cx, release)?;
+    if gates::rollback_wanted(cx)? {
+        return rollback::run(cx, release);
+    }
+    gate(cx, release)
+}
+
+pub(super) fn wait_until_due(cx: &Cx<'_>, why: &str) -> Done {
+    let mut done = cx.idle(why);
+    done.wake = Some(cx.due());
+    done.decision.verb = "wait";
+    done
+}
+
+/// A run is not started on a primary that is not ready, unless the canary is what serves (W-1, W-3). The revision stays unseen until then.
+fn require_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
+    if cx.canary.spec.skips_analysis() || release.split.canary > 0 {
+        return Ok(());
+    }
+    match ensure::primary_readiness(cx, &release.primary) {
+        Readiness::Ready => Ok(()),
+        Readiness::NotReady { message, .. } => Err(cx.blocked(message)),
+    }
+}
+
+fn gate(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    cx.checked();
+    match gates::confirm(cx, Kind::ConfirmRollout, cx.phase)? {
+        Ok(()) => start(cx, release),
+        Err(_) if cx.phase == Phase::Waiting => Ok(cx.wake_in("hold", "confirm-rollout is closed", cx.interval())),
+        Err(closed) => {
+            gates::tell(cx, &closed);
+            let note = format!("Waiting for approval of the rollout by gate {}.", closed.name);
+            let draft = cx.draft().phase(Phase::Waiting, cx.kind(), Some(note));
+            Ok(cx.save("hold", "confirm-rollout is closed", draft, cx.in_an_interval()))
+        }
+    }
+}
+
+/// Start a run from an explicit 100/0 (W-2), or from where the canary is the only one that serves.
+fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    if ensure::available(&release.primary) > 0 {
+        ensure::shift(cx, release, Split::PRIMARY)?;
+    }
+    let target = &release.target.object;
+    let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler_minimum(cx));
+    ensure::scale_target(cx, release, replicas)?;
+    cx.event(Event::normal(Phase::Progressing, texts::new_revision(&cx.target_name())));
+    cx.alert(Severity::Info, alert::NEW_REVISION.to_owned(), true);
+    cx.measure(Measure::Status(Phase::Progressing));
+    Ok(progress(cx, release, "start", "the target has a new revision"))
+}
+
+/// Enter Progressing with fresh counters and the revision that is now under analysis.
+fn progress(cx: &Cx<'_>, release: &Release, verb: &'static str, why: &str) -> Done {
+    let draft = cx.draft().phase(Phase::Progressing, cx.kind(), None).without(HELD).with(|status| {
+        status.canary_weight = release.split.canary;
+        status.failed_checks = 0;
+        status.iterations = 0;
+        status.last_applied_spec = Some(release.revision.clone());
+        status.tracked_configs.clone_from(&release.configs.checksums);
+    });
+    cx.save(verb, why, draft, cx.in_an_interval())
+}
+
+/// In a run: a further revision starts the analysis again at once, without waiting for the interval (W-33's window is as short as the watch).
+pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<()> {
+    let status = cx.status();
+    let spec_changed = status.last_applied_spec.as_deref() != Some(release.revision.as_str());
+    let taken_over = status.last_applied_spec.as_deref().is_some_and(revision::is_peers);
+    let configs_changed = configs_changed(cx, release);
+    if !configs_changed && (!spec_changed || taken_over) {
+        return Ok(());
+    }
+    if spec_changed && !taken_over && set_back(cx, release)? {
+        return Err(Pause::End(end_set_back(cx, release)?));
+    }
+    ensure::shift(cx, release, Split::PRIMARY)?;
+    cx.say(texts::restart(&cx.target_name()));
+    cx.measure(Measure::Weight { primary: 100, canary: 0 });
+    Err(Pause::End(progress(cx, release, "restart", "the target has a further revision")))
+}
+
+/// Whether the target is again exactly what the primary runs: nothing is left to release (W-7).
+fn set_back(cx: &mut Cx<'_>, release: &Release) -> Flow<bool> {
+    if cx.status().last_promoted_spec.as_deref() != Some(release.revision.as_str()) {
+        return Ok(false);
+    }
+    let pairs = super::configs::pairs(cx, &release.configs.tracked)?;
+    Ok(pairs.iter().all(|pair| {
+        pair.copy
+            .as_ref()
+            .is_some_and(|copy| configs::digest(copy).checksum == configs::digest(&pair.source).checksum)
+    }))
+}
+
+fn end_set_back(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    ensure::shift(cx, release, Split::PRIMARY)?;
+    ensure::scale_target(cx, release, 0)?;
+    cx.say(texts::set_back(&cx.target_name()));
+    cx.measure(Measure::Status(Phase::Succeeded));
+    cx.measure(Measure::Weight { primary: 100, canary: 0 });
+    let note = format!("{} was set back to the promoted revision.", cx.kind());
+    let draft = cx.draft().phase(Phase::Succeeded, cx.kind(), Some(note)).without(HELD).with(|status| {
+        status.canary_weight = 0;
+        status.iterations = 0;
+        status.failed_checks = 0;
+        status.last_applied_spec = Some(release.revision.clone());
+        status.tracked_configs.clone_from(&release.configs.checksums);
+    });
+    Ok(cx.save("set-back", "the target is what the primary runs", draft, cx.now))
+}
+
+/// Whether the target or a config differs from what the last run took into account (controller.md 1.7).
+fn changed(cx: &Cx<'_>, release: &Release) -> bool {
+    revision::changed(&cx.status(), &release.revision) || configs_changed(cx, release)
+}
+
+fn configs_changed(cx: &Cx<'_>, release: &Release) -> bool {
+    let stored = cx.status().tracked_configs;
+    release.configs.checksums.as_ref().is_some_and(|now| configs::changed(stored.as_ref(), now))
+}
+
+/// In Failed the stored hash follows a target that was set back, so that the bad revision counts as new when it comes again.
+fn follow(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
+    let behind = cx.status().last_applied_spec.as_deref() != Some(release.revision.as_str());
+    if cx.phase != Phase::Failed || !behind {
+        return Ok(cx.idle("nothing has changed"));
+    }
+    let draft = cx.draft().with(|status| status.last_applied_spec = Some(release.revision.clone()));
+    Ok(cx.save("follow", "the target was set back to the promoted revision", draft, cx.now))
+}
+
+/// Hashes that the peer stored cannot be compared with ours. An idle canary whose primary runs what the target says is adopted silently
+/// (controller.md 1.7, S6); after a failure the present target is what failed.
+fn take_over(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
+    let status = cx.status();
+    if !status.last_applied_spec.as_deref().is_some_and(revision::is_peers) {
+        return Ok(());
+    }
+    let expected = super::promote::projection(cx, release).promoted(&release.target.object, &release.primary);
+    let same = workloads::runs_same(&release.primary, &expected);
+    if cx.phase != Phase::Failed && !same {
+        return Ok(());
+    }
+    let draft = cx.draft().with(|status| {
+        status.last_applied_spec = Some(release.revision.clone());
+        if same {
+            status.last_promoted_spec = Some(release.revision.clone());
+        }
+    });
+    Err(Pause::End(cx.save("take-over", "hashes of another implementation are replaced", draft, cx.now)))
+}
+
+/// `minReplicas` of the target's scaler, where one is referenced and found.
+fn scaler_minimum(cx: &Cx<'_>) -> Option<i64> {
+    let scaler = cx.canary.spec.autoscaler_ref.as_ref()?;
+    let at = kinds::HORIZONTAL_POD_AUTOSCALER.named(cx.canary.namespace(), &scaler.name);
+    let Seen::Present(object) = cx.object(&at) else { return Some(1) };
+    Some(object["spec"]["minReplicas"].as_i64().unwrap_or(1))
+}

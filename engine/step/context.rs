@@ -1,0 +1,253 @@
+//! What the parts of a step share: the input, the replay of the evidence, and what has been gathered for the end.
+
+use crds::{Canary, CanaryStatus, Phase, analysis::Analysis};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+
+use super::Input;
+use crate::{
+    ObjectRef, Settings,
+    seam::{Alert, Ask, Check, Decision, Done, Event, Measure, Outcome, Seen, Severity, Trouble, View, Write},
+    status::Draft,
+};
+
+/// Pause after a write that met a newer version: the caches need a moment to see it.
+const CONFLICT_PAUSE: Duration = Duration::from_secs(1);
+/// Pause after a write that was not answered or not accepted; shorter than the smallest interval (10 s), so that a failed
+/// rollback does not leave bad traffic for a whole interval (RM-12).
+const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
+/// An idle canary looks again after this long even if no watch says anything. It costs no request: the caches answer.
+pub(super) const IDLE_RESYNC: Duration = Duration::from_secs(600);
+
+/// How a part of the step ends: with a value, or by pausing the step.
+pub(super) type Flow<T> = Result<T, Pause>;
+
+/// Why the step stops here.
+pub(super) enum Pause {
+    Ask(Vec<Ask>),
+    Do(Vec<Write>),
+    End(Done),
+}
+
+pub(super) struct Cx<'a> {
+    pub(super) canary: &'a Canary,
+    pub(super) view: &'a dyn View,
+    pub(super) settings: &'a Settings,
+    pub(super) evidence: &'a [Outcome],
+    pub(super) last_check: Option<Timestamp>,
+    pub(super) now: Timestamp,
+    pub(super) entropy: u64,
+    /// The stored phase.
+    pub(super) phase: Phase,
+    replayed: usize,
+    events: Vec<Event>,
+    alerts: Vec<Alert>,
+    measures: Vec<Measure>,
+    checks: Vec<Check>,
+    checked: bool,
+}
+
+// === impl Cx ===
+
+impl<'a> Cx<'a> {
+    pub(super) fn new(input: Input<'a>) -> Self {
+        Self {
+            canary: input.canary,
+            view: input.view,
+            settings: input.settings,
+            evidence: input.evidence,
+            last_check: input.last_check,
+            now: input.now,
+            entropy: input.entropy,
+            phase: input.canary.status.as_ref().map_or(Phase::New, |status| status.phase),
+            replayed: 0,
+            events: Vec::new(),
+            alerts: Vec::new(),
+            measures: Vec::new(),
+            checks: Vec::new(),
+            checked: false,
+        }
+    }
+
+    // --- what is known
+
+    pub(super) fn object(&self, of: &ObjectRef) -> Seen {
+        self.view.object(of)
+    }
+
+    pub(super) fn status(&self) -> CanaryStatus {
+        self.canary.status.clone().unwrap_or_default()
+    }
+
+    pub(super) fn analysis(&self) -> Analysis {
+        self.canary.spec.analysis.clone().unwrap_or_default()
+    }
+
+    pub(super) fn kind(&self) -> &'a str {
+        &self.canary.spec.target_ref.kind
+    }
+
+    /// `<name>.<namespace>` of the Canary, as messages have it.
+    pub(super) fn canary_name(&self) -> String {
+        self.canary.display_name()
+    }
+
+    /// `<target>.<namespace>`, as messages have it.
+    pub(super) fn target_name(&self) -> String {
+        format!("{}.{}", self.canary.spec.target_ref.name, self.canary.namespace())
+    }
+
+    pub(super) fn interval(&self) -> Duration {
+        self.analysis().interval(self.settings.interval_floor)
+    }
+
+    /// When the next check is due: an interval after the last check or status write, whichever is later.
+    pub(super) fn due(&self) -> Timestamp {
+        let written = self.canary.status.as_ref().and_then(|status| status.last_transition_time);
+        let last = self.last_check.max(written).unwrap_or(Timestamp::MIN);
+        after(last, self.interval())
+    }
+
+    // --- replay
+
+    /// Ask, or take the answers that an earlier call brought.
+    pub(super) fn ask(&mut self, asks: Vec<Ask>) -> Flow<Vec<Outcome>> {
+        if asks.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.replay(asks.len()) {
+            Some(outcomes) => Ok(outcomes),
+            None => Err(Pause::Ask(asks)),
+        }
+    }
+
+    /// Write what is given, in order. `None`s are writes that change nothing. A failure ends the step with a Warning.
+    pub(super) fn write(&mut self, writes: impl IntoIterator<Item = Option<Write>>) -> Flow<Vec<Arc<Value>>> {
+        let writes: Vec<Write> = writes.into_iter().flatten().collect();
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let objects: Vec<ObjectRef> = writes.iter().map(|write| write.object.clone()).collect();
+        let Some(outcomes) = self.replay(writes.len()) else {
+            return Err(Pause::Do(writes));
+        };
+        let mut written = Vec::new();
+        for (object, outcome) in objects.iter().zip(outcomes) {
+            match outcome {
+                Outcome::Wrote(Ok(after)) => written.push(after),
+                Outcome::Wrote(Err(trouble)) => return Err(self.troubled(object, &trouble)),
+                _ => return Err(self.troubled(object, &Trouble::Skipped)),
+            }
+        }
+        Ok(written)
+    }
+
+    /// The first outcome is a marker, not an answer.
+    pub(super) fn skip_marker(&mut self) {
+        self.replayed = 1;
+    }
+
+    fn replay(&mut self, count: usize) -> Option<Vec<Outcome>> {
+        let outcomes = self.evidence.get(self.replayed..self.replayed + count)?.to_vec();
+        self.replayed += count;
+        Some(outcomes)
+    }
+
+    /// End the step because an object could not be read or written.
+    pub(super) fn troubled(&mut self, object: &ObjectRef, trouble: &Trouble) -> Pause {
+        let (pause, tell) = match trouble {
+            Trouble::Conflict(_) => (CONFLICT_PAUSE, false),
+            _ => (TROUBLE_PAUSE, true),
+        };
+        // What was to be told is told by the attempt that succeeds.
+        self.events.clear();
+        self.alerts.clear();
+        self.measures.clear();
+        if tell {
+            self.warn(format!("{object}: {trouble}"));
+        }
+        Pause::End(self.wake_in("retry", format!("{object}: {trouble}"), pause))
+    }
+
+    // --- what is gathered for the end
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    pub(super) fn say(&mut self, message: String) {
+        self.event(Event::normal(self.phase, message));
+    }
+
+    pub(super) fn warn(&mut self, message: String) {
+        self.event(Event::warning(self.phase, message));
+    }
+
+    pub(super) fn alert(&mut self, severity: Severity, message: String, with_fields: bool) {
+        self.alerts.push(Alert { severity, message, with_fields });
+    }
+
+    pub(super) fn measure(&mut self, measure: Measure) {
+        self.measures.push(measure);
+    }
+
+    pub(super) fn check(&mut self, check: Check) {
+        self.checks.push(check);
+    }
+
+    /// This step is a check: the next one is due an interval later.
+    pub(super) fn checked(&mut self) {
+        self.checked = true;
+    }
+
+    pub(super) fn draft(&self) -> Draft {
+        Draft::of(self.canary.status.as_ref(), self.now)
+    }
+
+    // --- ends
+
+    /// End with a new status and look again at `wake`.
+    pub(super) fn save(&self, verb: &'static str, why: impl Into<String>, draft: Draft, wake: Timestamp) -> Done {
+        Done { status: Some(draft.finish()), wake: Some(wake), decision: decision(verb, why), ..Done::default() }
+    }
+
+    /// End without a status write and look again after `pause`.
+    pub(super) fn wake_in(&self, verb: &'static str, why: impl Into<String>, pause: Duration) -> Done {
+        Done { wake: Some(after(self.now, pause)), decision: decision(verb, why), ..Done::default() }
+    }
+
+    /// End because there is nothing to do until something changes.
+    pub(super) fn idle(&self, why: impl Into<String>) -> Done {
+        self.wake_in("idle", why, IDLE_RESYNC)
+    }
+
+    /// End with a Warning; what it complains about is watched, so a change wakes the canary before the interval does.
+    pub(super) fn blocked(&mut self, message: String) -> Pause {
+        self.warn(message.clone());
+        Pause::End(self.wake_in("blocked", message, self.interval()))
+    }
+
+    pub(super) fn in_an_interval(&self) -> Timestamp {
+        after(self.now, self.interval())
+    }
+
+    pub(super) fn close(self, mut done: Done) -> Done {
+        done.events = self.events;
+        done.alerts = self.alerts;
+        done.measures = self.measures;
+        done.checked = self.checked;
+        done.decision.checks = self.checks;
+        done
+    }
+}
+
+pub(super) fn decision(verb: &'static str, why: impl Into<String>) -> Decision {
+    Decision { verb, why: why.into(), checks: Vec::new() }
+}
+
+/// `time + duration`, held at the end of time.
+pub(super) fn after(time: Timestamp, duration: Duration) -> Timestamp {
+    let span = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+    time.checked_add(span).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,146 @@
+//! Before anything is looked at: what cannot work is refused, what is suspended rests, what is new is registered.
+
+use crds::{Canary, Phase, decode::Unreadable};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{
+    Cx, Flow, Pause,
+    context::{after, decision},
+    texts,
+};
+use crate::{
+    json::merge_diff,
+    objects::kinds,
+    routes,
+    seam::{Act, Done, Event, Write},
+    status::{ACCEPTED, Draft, HELD},
+};
+
+/// Finalizer of canaries with `revertOnDeletion` (controller.md 5.11).
+pub(super) const FINALIZER: &str = "finalizer.flagger.app";
+/// Reason of condition `Accepted` when the spec asks for something that cannot work.
+const INVALID: &str = "InvalidSpec";
+/// Reason of condition `Held` while `spec.suspend` is true.
+const SUSPENDED: &str = "Suspended";
+
+/// Tell the owner of an object that could not even be read. `canary` holds what could be: metadata and status.
+pub fn refused(canary: &Canary, unreadable: &Unreadable, now: Timestamp) -> Done {
+    let message = unreadable.to_string();
+    let phase = canary.status.as_ref().map_or(Phase::New, |status| status.phase);
+    let draft = Draft::of(canary.status.as_ref(), now);
+    refusal(draft, canary, phase, message, now).unwrap_or_else(|| Done {
+        decision: decision("refuse", "refused before, and unchanged since"),
+        ..Done::default()
+    })
+}
+
+/// The end of a step that refuses, or `None` when the owner has been told already.
+fn refusal(draft: Draft, canary: &Canary, phase: Phase, message: String, now: Timestamp) -> Option<Done> {
+    let told = canary.status.as_ref().and_then(|status| status.condition(ACCEPTED));
+    if told.is_some_and(|told| told.reason == INVALID && told.message.as_deref() == Some(message.as_str())) {
+        return None;
+    }
+    let draft = draft.without(ACCEPTED).condition(ACCEPTED, "False", INVALID, message.clone());
+    Some(Done {
+        status: Some(draft.finish()),
+        events: vec![Event::error(phase, message.clone())],
+        wake: Some(after(now, super::context::IDLE_RESYNC)),
+        decision: decision("refuse", message),
+        ..Done::default()
+    })
+}
+
+/// End the step when the spec cannot work, and say so once; take the refusal back when it has been mended (W-38, W-39).
+pub(super) fn refuse_what_cannot_work(cx: &mut Cx<'_>) -> Flow<()> {
+    let accepted = cx.canary.status.as_ref().and_then(|status| status.condition(ACCEPTED));
+    let problems = problems(cx);
+    if !problems.is_empty() {
+        let message = problems.join("; ");
+        return match refusal(cx.draft(), cx.canary, cx.phase, message, cx.now) {
+            Some(done) => {
+                done.events.iter().for_each(|event| cx.event(event.clone()));
+                Err(Pause::End(done))
+            }
+            None => Err(Pause::End(cx.idle("refused, and unchanged since"))),
+        };
+    }
+    if accepted.is_some_and(|condition| condition.status == "False") {
+        let draft = cx.draft().without(ACCEPTED);
+        return Err(Pause::End(cx.save("accept", "what was refused has been mended", draft, cx.now)));
+    }
+    Ok(())
+}
+
+fn problems(cx: &Cx<'_>) -> Vec<String> {
+    let mut found: Vec<String> = crds::problems::problems(cx.canary).iter().map(ToString::to_string).collect();
+    if cx.settings.no_cross_namespace_refs {
+        found.extend(crds::problems::cross_namespace(cx.canary).iter().map(ToString::to_string));
+    }
+    let spec = &cx.canary.spec;
+    let provider = spec.provider.as_deref().unwrap_or(&cx.settings.mesh_provider);
+    if routes::provider(provider).is_none() {
+        found.push(format!("spec.provider: {}", routes::hint(provider)));
+    }
+    if spec.target_ref.kind != "Deployment" {
+        found.push(format!(
+            "spec.targetRef.kind: {} is not supported by this version; use a Deployment",
+            spec.target_ref.kind
+        ));
+    }
+    if spec.service.is_none() {
+        found.push("spec.service: it is missing; write at least its port".into());
+    }
+    found
+}
+
+/// Rest while `spec.suspend` is true. Nothing is read or corrected; the status says since when.
+pub(super) fn hold_while_suspended(cx: &mut Cx<'_>) -> Flow<()> {
+    let held = cx.status().condition(HELD).is_some_and(|held| held.reason == SUSPENDED);
+    let suspended = cx.canary.spec.suspend == Some(true);
+    let done = match (suspended, held) {
+        (false, false) => return Ok(()),
+        (true, true) => cx.idle("suspended"),
+        (true, false) => {
+            cx.say(texts::SUSPENDED.into());
+            let message = "spec.suspend is true: nothing is read, corrected or advanced.".to_owned();
+            let draft = cx.draft().without(HELD).condition(HELD, "True", SUSPENDED, message);
+            cx.save("hold", "suspended", draft, after(cx.now, super::context::IDLE_RESYNC))
+        }
+        (false, true) => cx.save("resume", "no longer suspended", cx.draft().without(HELD), cx.now),
+    };
+    Err(Pause::End(done))
+}
+
+/// Add or remove the finalizer as `revertOnDeletion` says, by a patch of the metadata alone (W-49).
+pub(super) fn keep_finalizer(cx: &mut Cx<'_>) -> Flow<()> {
+    let wanted = cx.canary.spec.revert_on_deletion == Some(true);
+    let write = finalizer_write(cx, wanted);
+    cx.write([write]).map(drop)
+}
+
+/// The write that adds or removes our finalizer, if it is needed.
+pub(super) fn finalizer_write(cx: &Cx<'_>, wanted: bool) -> Option<Write> {
+    let current = cx.canary.metadata.finalizers.clone().unwrap_or_default();
+    let mut desired: Vec<String> = current.iter().filter(|name| *name != FINALIZER).cloned().collect();
+    if wanted {
+        desired.push(FINALIZER.into());
+    }
+    let patch = merge_diff(&json!({ "finalizers": current }), &json!({ "finalizers": desired }))?;
+    Some(Write {
+        object: kinds::CANARY.named(cx.canary.namespace(), cx.canary.name()),
+        act: Act::Merge {
+            patch: json!({ "metadata": patch }),
+            resource_version: cx.canary.metadata.resource_version.clone().unwrap_or_default(),
+        },
+    })
+}
+
+/// A Canary that nobody has looked at gets its first phase, so that `kubectl` shows that it was noticed.
+pub(super) fn register(cx: &mut Cx<'_>) -> Flow<()> {
+    if cx.phase != Phase::New {
+        return Ok(());
+    }
+    let draft = cx.draft().phase(Phase::Initializing, cx.kind(), None);
+    Err(Pause::End(cx.save("register", "new canary", draft, cx.now)))
+}

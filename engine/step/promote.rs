@@ -1,0 +1,231 @@
+//! The primary takes over the analysed revision, then the traffic, then the target is scaled down.
+
+use crds::Phase;
+use serde_json::Value;
+use std::sync::Arc;
+
+use super::{
+    Cx, Flow,
+    begin::wait_until_due,
+    configs::{self, Configs},
+    ensure::{self, Release, Target},
+    rollback, texts,
+};
+use crate::{
+    ObjectRef,
+    alerts::texts as alert,
+    configs::{copy, digest},
+    objects::kinds,
+    readiness::Readiness,
+    routes::Split,
+    scalers::hpa,
+    seam::{Done, Ending, Measure, Seen, Severity, Write},
+    status::HELD,
+    workloads::{self, Projection},
+};
+
+/// Make the primary with the copies of its configs.
+pub(super) fn create_primary(
+    cx: &mut Cx<'_>,
+    target: &Target,
+    at: &ObjectRef,
+    configs: &Configs,
+) -> Flow<Arc<Value>> {
+    let mut writes = config_copies(cx, configs)?;
+    let primary = projected(cx, target, configs).new_primary(&target.object);
+    writes.push(Write::towards(at.clone(), None, primary));
+    let mut written = cx.write(writes)?;
+    match written.pop() {
+        Some(primary) => Ok(primary),
+        None => Err(cx.blocked(format!("{at} could not be made"))),
+    }
+}
+
+/// Copy the analysed revision and its configs to the primary. What is copied is what this step saw, and its hash is the one that was
+/// analysed (W-5): `restart_on_change` ran on the same view.
+pub(super) fn begin(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
+    cx.say(texts::copying(&cx.target_name(), &primary_name(cx)));
+    copy_to_primary(cx, release)?;
+    let draft = cx.draft().phase(Phase::Promoting, cx.kind(), None).without(HELD);
+    Ok(cx.save("promote", "the analysis is complete", draft, cx.in_an_interval()))
+}
+
+fn primary_name(cx: &Cx<'_>) -> String {
+    format!("{}.{}", cx.canary.spec.primary_name(), cx.canary.namespace())
+}
+
+/// Whether anything had to be written.
+fn copy_to_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<bool> {
+    let mut writes = config_copies(cx, &release.configs)?;
+    let desired = projection(cx, release).promoted(&release.target.object, &release.primary);
+    writes.push(Write::towards(release.primary_at.clone(), Some(&release.primary), desired));
+    Ok(!cx.write(writes)?.is_empty())
+}
+
+/// The writes that bring the `-primary` copies of all tracked configs up to date. A config that changed since it was looked at ends the
+/// step: the change starts the analysis again.
+fn config_copies(cx: &mut Cx<'_>, configs: &Configs) -> Flow<Vec<Option<Write>>> {
+    let pairs = configs::pairs(cx, &configs.tracked)?;
+    let mut writes = Vec::new();
+    for pair in pairs {
+        let key = crate::configs::key_of(&pair.source);
+        let seen = configs.checksums.as_ref().and_then(|checksums| checksums.get(&key));
+        if seen != Some(&digest(&pair.source).checksum) {
+            return Err(cx.blocked(format!("{key} changed a moment ago")));
+        }
+        let desired = copy(cx.canary, &pair.source, pair.copy.as_deref(), &cx.settings.include_label_prefixes);
+        writes.push(Write::towards(pair.copy_ref, pair.copy.as_deref(), desired));
+    }
+    Ok(writes)
+}
+
+pub(super) fn projection<'p>(cx: &Cx<'p>, release: &'p Release) -> Projection<'p> {
+    projected(cx, &release.target, &release.configs)
+}
+
+fn projected<'p>(cx: &Cx<'p>, target: &'p Target, configs: &'p Configs) -> Projection<'p> {
+    let revision = crate::revision::of_deployment(&target.object);
+    let checksums = configs.checksums.clone().unwrap_or_default();
+    Projection {
+        canary: cx.canary,
+        selector_key: &target.selector.key,
+        selector_value: &target.selector.value,
+        settings: cx.settings,
+        tracked: &configs.tracked,
+        flagger_id: workloads::flagger_id(&revision, &checksums),
+    }
+}
+
+/// The primary rolls. When it is ready it gets its traffic back, at once or in steps.
+pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    if cx.now < cx.due() {
+        return Ok(wait_until_due(cx, "the primary gets an interval to roll"));
+    }
+    if let Some(done) = wait_for_primary(cx, release)? {
+        return Ok(done);
+    }
+    sync_scaler(cx)?;
+    cx.checked();
+    cx.measure(Measure::Status(cx.phase));
+    if !release.provider.capabilities.weights || release.split.canary == 0 {
+        return Ok(finalise(cx, "all traffic is on the primary"));
+    }
+    let step = cx.analysis().step_weight_promotion.and_then(crds::Number::whole).filter(|step| *step > 0);
+    let primary = step.map_or(100, |step| (release.split.primary + step).min(100));
+    let canary = 100 - primary;
+    if step.is_none() {
+        cx.say(texts::ALL_TO_PRIMARY.to_owned());
+    }
+    ensure::shift(cx, release, Split::of(canary))?;
+    cx.measure(Measure::Weight { primary, canary });
+    if step.is_some() {
+        cx.say(texts::advance_primary(&cx.canary_name(), primary));
+    }
+    if primary == 100 {
+        return Ok(finalise(cx, "all traffic is on the primary"));
+    }
+    let draft = cx.draft().with(|status| status.canary_weight = canary);
+    Ok(cx.save("give-back", format!("primary weight {primary}"), draft, cx.in_an_interval()))
+}
+
+fn finalise(cx: &Cx<'_>, why: &str) -> Done {
+    let draft = cx.draft().phase(Phase::Finalising, cx.kind(), None).with(|status| {
+        status.canary_weight = 0;
+        status.iterations = 0;
+    });
+    cx.save("finalise", why, draft, cx.in_an_interval())
+}
+
+fn wait_for_primary(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
+    match ensure::in_time(cx, ensure::primary_readiness(cx, &release.primary)) {
+        Readiness::Ready => Ok(None),
+        Readiness::NotReady { message, final_: true, .. } => {
+            cx.warn(message.clone());
+            rollback::promotion_failed(cx, release, &message).map(Some)
+        }
+        Readiness::NotReady { message, deadline, .. } => {
+            cx.warn(message.clone());
+            let mut done = cx.wake_in("blocked", message, cx.interval());
+            done.wake = deadline.into_iter().chain(done.wake).min();
+            Ok(Some(done))
+        }
+    }
+}
+
+/// The traffic has been on the primary for an interval: scale the target down.
+pub(super) fn finalising(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    if cx.now < cx.due() {
+        return Ok(wait_until_due(cx, "routes get an interval to settle before the target is scaled down"));
+    }
+    if let Some(done) = wait_for_primary(cx, release)? {
+        return Ok(done);
+    }
+    succeed(cx, release, false)
+}
+
+/// `skipAnalysis`: promote as soon as the target is ready, wait for the primary, then scale down.
+pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    if release.split.canary > 0 && ensure::available(&release.primary) > 0 {
+        ensure::shift(cx, release, Split::PRIMARY)?;
+    }
+    let copied = copy_to_primary(cx, release)?;
+    if copied {
+        cx.say(texts::copying(&cx.target_name(), &primary_name(cx)));
+        return Ok(cx.wake_in("promote", "the analysis is skipped", cx.interval()));
+    }
+    match ensure::in_time(cx, ensure::primary_readiness(cx, &release.primary)) {
+        Readiness::Ready => {
+            sync_scaler(cx)?;
+            succeed(cx, release, true)
+        }
+        Readiness::NotReady { message, final_: true, .. } => rollback::promotion_failed(cx, release, &message),
+        Readiness::NotReady { message, .. } => Ok(cx.wake_in("blocked", message, cx.interval())),
+    }
+}
+
+fn succeed(cx: &mut Cx<'_>, release: &Release, skipped: bool) -> Flow<Done> {
+    ensure::scale_target(cx, release, 0)?;
+    let phase = Phase::Succeeded;
+    let text = if skipped { alert::PROMOTED_SKIPPED } else { alert::PROMOTED };
+    cx.alert(Severity::Info, text.to_owned(), false);
+    cx.measure(Measure::Status(phase));
+    cx.measure(Measure::Weight { primary: 100, canary: 0 });
+    cx.measure(Measure::Ended { promoted: true, skipped });
+    let draft = cx.draft().phase(phase, cx.kind(), None).without(HELD).with(|status| {
+        status.canary_weight = 0;
+        status.iterations = 0;
+        status.last_promoted_spec.clone_from(&status.last_applied_spec);
+    });
+    let mut done = cx.save("succeed", "the primary runs the new revision", draft, cx.now);
+    done.aftermath = Some(if skipped { Ending::Skipped } else { Ending::Promoted });
+    Ok(done)
+}
+
+/// Make the primary's copy of the HPA where it is missing (workloads.md 14.1).
+pub(super) fn ensure_scaler(cx: &mut Cx<'_>) -> Flow<()> {
+    write_scaler(cx, false)
+}
+
+/// Bring the primary's HPA to the target's, with a promotion only (document 004).
+fn sync_scaler(cx: &mut Cx<'_>) -> Flow<()> {
+    write_scaler(cx, true)
+}
+
+fn write_scaler(cx: &mut Cx<'_>, sync: bool) -> Flow<()> {
+    let Some(scaler) = cx.canary.spec.autoscaler_ref.clone().filter(|scaler| scaler.kind == hpa::KIND) else {
+        return Ok(());
+    };
+    let at = |name: &str| kinds::HORIZONTAL_POD_AUTOSCALER.named(cx.canary.namespace(), name);
+    let (source_at, primary_at) = (at(&scaler.name), at(&format!("{}-primary", scaler.name)));
+    let Seen::Present(source) = cx.object(&source_at) else {
+        return Err(cx.blocked(format!("{source_at} is not there; create it, or remove spec.autoscalerRef")));
+    };
+    let seen = cx.object(&primary_at);
+    let current = seen.present().map(|object| &**object);
+    if current.is_some() && !sync {
+        return Ok(());
+    }
+    let desired = hpa::primary(cx.canary, &scaler, &source, current);
+    let write = Write::towards(primary_at, current, desired);
+    cx.write([write]).map(drop)
+}

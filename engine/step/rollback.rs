@@ -1,0 +1,79 @@
+//! The end of a run that is not promoted.
+
+use crds::Phase;
+
+use super::{
+    Cx, Flow,
+    ensure::{self, Release},
+    texts,
+};
+use crate::{
+    alerts::texts as alert,
+    routes::Split,
+    seam::{Done, Ending, Event, Measure, Severity},
+    status::HELD,
+};
+
+/// Failed checks have reached the threshold.
+pub(super) fn on_threshold(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    let failed = cx.status().failed_checks;
+    cx.warn(texts::threshold_reached(&cx.canary_name(), failed));
+    cx.alert(Severity::Error, alert::threshold_reached(failed), false);
+    run(cx, release)
+}
+
+/// A side did not become ready in time. The peer sends no alert here (W-25).
+pub(super) fn on_deadline(cx: &mut Cx<'_>, release: &mut Release, cause: &str) -> Flow<Done> {
+    cx.warn(cause.to_owned());
+    cx.alert(Severity::Error, alert::deadline_exceeded(cause), false);
+    run(cx, release)
+}
+
+/// All traffic to the primary, target to zero, phase Failed. Where only the canary has pods, it keeps everything (W-1, S2).
+pub(super) fn run(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    if only_canary_serves(release) {
+        cx.warn(texts::kept(&cx.canary_name()));
+        return keep_canary(cx, release);
+    }
+    ensure::shift(cx, release, Split::PRIMARY)?;
+    cx.event(Event::warning(Phase::Failed, texts::failed(&cx.canary_name())));
+    ensure::scale_target(cx, release, 0)?;
+    Ok(fail(cx, release, 0, None))
+}
+
+/// The primary did not become ready while it was being promoted: the canary, which is what works, keeps the traffic.
+pub(super) fn promotion_failed(cx: &mut Cx<'_>, release: &mut Release, cause: &str) -> Flow<Done> {
+    cx.warn(texts::promotion_failed(&cx.target_name(), cause));
+    cx.alert(Severity::Error, alert::promotion_failed(cause), false);
+    keep_canary(cx, release)
+}
+
+fn keep_canary(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    ensure::shift(cx, release, Split::CANARY)?;
+    let note = format!("Promotion failed, {} keeps all traffic.", cx.kind());
+    Ok(fail(cx, release, 100, Some(note)))
+}
+
+fn only_canary_serves(release: &Release) -> bool {
+    ensure::available(&release.primary) == 0 && ensure::available(&release.target.object) > 0
+}
+
+fn fail(cx: &mut Cx<'_>, release: &Release, canary: i64, note: Option<String>) -> Done {
+    cx.measure(Measure::Weight { primary: 100 - canary, canary });
+    cx.measure(Measure::Status(Phase::Failed));
+    cx.measure(Measure::Ended { promoted: false, skipped: false });
+    let refused_in_waiting = cx.phase == Phase::Waiting;
+    let draft = cx.draft().phase(Phase::Failed, cx.kind(), note).without(HELD).with(|status| {
+        status.canary_weight = canary;
+        status.failed_checks = 0;
+        status.iterations = 0;
+        // In a run the stored hash is the analysed one and stays (W-4); in Waiting the refused revision was not stored yet.
+        if refused_in_waiting {
+            status.last_applied_spec = Some(release.revision.clone());
+            status.tracked_configs.clone_from(&release.configs.checksums);
+        }
+    });
+    let mut done = cx.save("rollback", "the run is not promoted", draft, cx.now);
+    done.aftermath = Some(Ending::Failed(cx.phase));
+    done
+}

@@ -1,0 +1,153 @@
+//! One check of a run: wait for its time, wait for the pods, look at hooks and metrics, and make one move.
+
+use crds::Phase;
+
+use super::{
+    Cx, Flow, analysis, begin,
+    ensure::{self, Release},
+    gates,
+    promote, rollback,
+    strategy::{self, Move},
+    texts,
+};
+use crate::{
+    hooks::Kind,
+    readiness::Readiness,
+    routes::Split,
+    seam::{Done, Measure},
+    status::HELD,
+};
+
+/// Reason of condition `Held` while confirm-traffic-increase is closed.
+const TRAFFIC_GATE: &str = "TrafficIncreaseGate";
+
+/// Progressing and WaitingPromotion.
+pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    begin::restart_on_change(cx, release)?;
+    if cx.status().failed_checks >= cx.analysis().threshold() && !cx.canary.spec.skips_analysis() {
+        return rollback::on_threshold(cx, release);
+    }
+    if cx.now < cx.due() {
+        return Ok(begin::wait_until_due(cx, "the next check is not due yet"));
+    }
+    if let Some(done) = wait_for_pods(cx, release)? {
+        return Ok(done);
+    }
+    if cx.canary.spec.skips_analysis() {
+        return promote::without_analysis(cx, release);
+    }
+    if let Err(unready) = ensure::accepted(cx, release)? {
+        return Err(cx.blocked(unready));
+    }
+    cx.checked();
+    cx.measure(Measure::Status(cx.phase));
+    if gates::rollback_wanted(cx)? {
+        return rollback::run(cx, release);
+    }
+    if let Some(failed) = analysis::run(cx, release)? {
+        return Ok(failed);
+    }
+    make(cx, release)
+}
+
+/// Both sides must be ready; a side that will not become ready any more ends the run.
+fn wait_for_pods(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
+    let sides = [
+        (!cx.canary.spec.skips_analysis() && release.split.primary > 0)
+            .then(|| ensure::primary_readiness(cx, &release.primary)),
+        Some(ensure::canary_readiness(cx, &release.target.object)),
+    ];
+    for side in sides.into_iter().flatten() {
+        match ensure::in_time(cx, side) {
+            Readiness::Ready => {}
+            Readiness::NotReady { message, final_: true, .. } => {
+                return rollback::on_deadline(cx, release, &message).map(Some);
+            }
+            Readiness::NotReady { message, deadline, .. } => {
+                cx.warn(message.clone());
+                let mut done = cx.wake_in("blocked", message, cx.interval());
+                done.wake = deadline.into_iter().chain(done.wake).min();
+                return Ok(Some(done));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Ask the gates that guard the move, then make it.
+fn make(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    let analysis = cx.analysis();
+    let can = &release.provider.capabilities;
+    let next = strategy::next(&analysis, can, release.split, cx.status().iterations);
+    let progressive = can.weights && analysis.strategy() == crds::analysis::Strategy::Canary;
+    if progressive && cx.phase != Phase::WaitingPromotion {
+        if let Err(closed) = gates::confirm(cx, Kind::ConfirmTrafficIncrease, cx.phase)? {
+            return Ok(hold_traffic(cx, &closed));
+        }
+    }
+    match next {
+        Move::Shift { canary } => shift(cx, release, canary),
+        Move::Iterate { iteration, of, split } => iterate(cx, release, iteration, of, split),
+        Move::Switch { .. } | Move::Promote => match gates::confirm(cx, Kind::ConfirmPromotion, Phase::Progressing)? {
+            Err(closed) => Ok(hold_promotion(cx, &closed)),
+            Ok(()) => match next {
+                Move::Switch { iteration } => switch(cx, release, iteration),
+                _ => promote::begin(cx, release),
+            },
+        },
+    }
+}
+
+fn shift(cx: &mut Cx<'_>, release: &mut Release, canary: i64) -> Flow<Done> {
+    ensure::shift(cx, release, Split::of(canary))?;
+    cx.measure(Measure::Weight { primary: 100 - canary, canary });
+    cx.say(texts::advance_weight(&cx.canary_name(), canary));
+    let draft = cx.draft().phase(Phase::Progressing, cx.kind(), None).without(HELD);
+    let draft = draft.with(|status| status.canary_weight = canary);
+    Ok(cx.save("advance", format!("weight {canary}"), draft, cx.in_an_interval()))
+}
+
+fn iterate(cx: &mut Cx<'_>, release: &mut Release, iteration: i64, of: i64, split: Option<Split>) -> Flow<Done> {
+    if let Some(split) = split {
+        ensure::shift(cx, release, split)?;
+        cx.measure(Measure::Weight { primary: split.primary, canary: split.canary });
+    }
+    cx.say(texts::advance_iteration(&cx.canary_name(), iteration, of));
+    Ok(count(cx, iteration))
+}
+
+fn switch(cx: &mut Cx<'_>, release: &mut Release, iteration: i64) -> Flow<Done> {
+    if release.provider.capabilities.weights {
+        cx.say(if release.split.mirrored { texts::MIRROR_STOPPED } else { texts::ALL_TO_CANARY }.to_owned());
+        ensure::shift(cx, release, Split::CANARY)?;
+        cx.measure(Measure::Weight { primary: 0, canary: 100 });
+    }
+    Ok(count(cx, iteration))
+}
+
+fn count(cx: &Cx<'_>, iteration: i64) -> Done {
+    let draft = cx.draft().phase(Phase::Progressing, cx.kind(), None).with(|status| status.iterations = iteration);
+    cx.save("iterate", format!("iteration {iteration}"), draft, cx.in_an_interval())
+}
+
+/// The weight is held; the status says since when and by whom, and the owner is told once (W-27).
+fn hold_traffic(cx: &mut Cx<'_>, closed: &gates::Closed) -> Done {
+    if cx.status().condition(HELD).is_some() {
+        return cx.wake_in("hold", "confirm-traffic-increase is closed", cx.interval());
+    }
+    gates::tell(cx, closed);
+    let note = format!("Waiting for approval of the traffic increase by gate {}.", closed.name);
+    let draft = cx.draft().condition(HELD, "True", TRAFFIC_GATE, note);
+    cx.save("hold", "confirm-traffic-increase is closed", draft, cx.in_an_interval())
+}
+
+/// The promotion is held. Weight and iterations stay as they are, so the status tells the truth (W-23).
+fn hold_promotion(cx: &mut Cx<'_>, closed: &gates::Closed) -> Done {
+    if cx.phase == Phase::WaitingPromotion {
+        return cx.wake_in("hold", "confirm-promotion is closed", cx.interval());
+    }
+    gates::tell(cx, closed);
+    let note = format!("Waiting for approval of the promotion by gate {}.", closed.name);
+    let draft = cx.draft().phase(Phase::WaitingPromotion, cx.kind(), Some(note)).without(HELD);
+    cx.save("hold", "confirm-promotion is closed", draft, cx.in_an_interval())
+}

@@ -1,0 +1,7 @@
+//! The state machine over the miniature cluster.
+
+mod crash;
+mod fixture;
+mod gates;
+mod refusals;
+mod runs;

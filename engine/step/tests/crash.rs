@@ -1,0 +1,105 @@
+//! Stop after every write, start again: the end must be one of the ends of runs that were not stopped (L4).
+
+use super::fixture::*;
+use crate::{
+    model::{End, Model},
+    seam::Trouble,
+};
+use crds::Phase;
+use serde_json::{Value, json};
+
+const ENDS: [Phase; 2] = [Phase::Succeeded, Phase::Failed];
+
+/// What counts as the end of a run.
+fn outcome(model: &Model) -> (Phase, String, String, i64, i64) {
+    let route = model.trajectory.last().cloned().unwrap_or_default();
+    (
+        model.phase(),
+        route,
+        image(model, &primary_at()),
+        replicas(model, &primary_at()),
+        replicas(model, &target_at()),
+    )
+}
+
+fn play(spec: &Value, success: &'static str, stop_after: Option<usize>) -> Model {
+    let mut model = model(spec, success, "0.2");
+    model.stop_after = stop_after;
+    let mut image_is_set = false;
+    for _ in 0..400 {
+        model.settle();
+        if let End::Stopped = model.step() {
+            assert!(model.stop_after.is_some(), "only a crash stops a step: {:?}", model.violations);
+            model.stop_after = None; // the controller starts again, without its memory
+            model.last_check = None;
+        }
+        if model.phase() == Phase::Initialized && !image_is_set {
+            image_is_set = true;
+            set_image(&mut model, "app:2");
+        }
+        if image_is_set && ENDS.contains(&model.phase()) {
+            return model;
+        }
+        model.settle();
+        model.wait(5);
+    }
+    panic!("no end after a stop at {stop_after:?}: {:#?}", model.trajectory);
+}
+
+fn every_stop_ends_as_an_undisturbed_run(spec: &Value, success: &'static str) {
+    let undisturbed = play(spec, success, None);
+    assert_clean(&undisturbed);
+    let expected = outcome(&undisturbed);
+    for stop in 0..undisturbed.writes {
+        let model = play(spec, success, Some(stop));
+        assert_clean(&model);
+        assert_eq!(outcome(&model), expected, "stopped after write {stop}: {:#?}", model.trajectory);
+    }
+}
+
+#[test]
+fn a_good_run_survives_a_stop_after_every_write() {
+    every_stop_ends_as_an_undisturbed_run(&json!({}), "100");
+}
+
+#[test]
+fn a_bad_run_survives_a_stop_after_every_write() {
+    every_stop_ends_as_an_undisturbed_run(&json!({}), "1");
+}
+
+#[test]
+fn a_promotion_in_steps_survives_a_stop_after_every_write() {
+    every_stop_ends_as_an_undisturbed_run(&json!({"analysis": {"stepWeight": 50, "maxWeight": 100, "stepWeightPromotion": 40}}), "100");
+}
+
+#[test]
+fn a_skipped_analysis_survives_a_stop_after_every_write() {
+    every_stop_ends_as_an_undisturbed_run(&json!({"skipAnalysis": true}), "100");
+}
+
+#[test]
+fn blue_green_survives_a_stop_after_every_write() {
+    let spec = json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 2}});
+    every_stop_ends_as_an_undisturbed_run(&spec, "100");
+}
+
+#[test]
+fn every_single_failing_write_is_tried_again() {
+    let undisturbed = play(&json!({}), "100", None);
+    let expected = outcome(&undisturbed);
+    for trouble in [Trouble::Conflict("changed".into()), Trouble::Unavailable("no answer".into())] {
+        for failing in 0..undisturbed.writes {
+            let mut model = model(&json!({}), "100", "0.2");
+            let mut count = 0;
+            let this = trouble.clone();
+            model.fault = Box::new(move |_| {
+                count += 1;
+                if count == failing + 1 { Err(this.clone()) } else { Ok(()) }
+            });
+            let mut model = released_with(model);
+            assert!(model.run_until(&ENDS, 200), "{failing}: {:#?}", model.trajectory);
+            assert_eq!(outcome(&model), expected, "write {failing} failed: {:#?}", model.trajectory);
+            assert_clean(&model);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Bad input stops only its own canary, tells its owner, and mending it is enough.
+
+use super::fixture::*;
+use crate::seam::EventType;
+use crds::Phase;
+use serde_json::{Value, json};
+
+fn refused(spec: &Value, mention: &str) {
+    let mut model = model(spec, "100", "0.2");
+    model.run_until(&[Phase::Initialized], 5);
+    let status = model.canary().status.expect("a status");
+    let condition = status.condition("Accepted").unwrap_or_else(|| panic!("{spec}: {status:?}"));
+    assert_eq!(condition.status, "False");
+    let message = condition.message.clone().unwrap_or_default();
+    assert!(message.contains(mention), "{message}");
+    let told = model.events.iter().filter(|event| event.severity == EventType::Warning && event.message == message);
+    assert_eq!(told.count(), 1, "told once");
+    let at = model.canary_at.clone();
+    let mended = canary(&json!({}));
+    model.edit(&at, &json!({"spec": null}));
+    model.edit(&at, &json!({"spec": mended["spec"]}));
+    assert!(model.run_until(&[Phase::Initialized], 30), "mending is enough: {spec}");
+    assert!(model.canary().status.unwrap().condition("Accepted").is_none());
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_a_hint() {
+    refused(&json!({"provider": "supergloo"}), "provider");
+    refused(&json!({"analysis": {"stepWeight": 2.5}}), "stepWeight");
+    refused(&json!({"service": {"port": 70_000}}), "port");
+    refused(&json!({"service": null}), "spec.service");
+    refused(&json!({"targetRef": {"kind": "StatefulSet"}}), "StatefulSet");
+}
+
+#[test]
+fn a_missing_target_is_told_and_waited_for() {
+    let mut model = model(&json!({}), "100", "0.2");
+    model.remove(&target_at());
+    model.run_until(&[Phase::Initialized], 5);
+    assert!(model.events.iter().any(|event| event.message.contains("Deployment app.test is not there")));
+    model.put(target_at(), deployment());
+    assert!(model.run_until(&[Phase::Initialized], 30));
+}
+
+#[test]
+fn a_broken_template_fails_the_check_and_says_where() {
+    let spec = json!({"analysis": {"threshold": 1, "metrics": [{"name": "broken", "query": "up{{ nope }}", "thresholdRange": {"min": 1}}]}});
+    let mut model = released(&spec);
+    assert!(model.run_until(&[Phase::Failed, Phase::Succeeded], 60));
+    assert_eq!(model.phase(), Phase::Failed);
+    assert!(model.events.iter().any(|event| event.message.contains("broken") && event.message.contains("nope")));
+}

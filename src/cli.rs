@@ -1,0 +1,68 @@
+//! The command line: one binary, one subcommand per role.
+
+use clap::{Parser, Subcommand};
+use std::{ffi::OsString, process::ExitCode};
+
+use crate::controller;
+
+/// Progressive delivery for Kubernetes: a drop-in replacement for Flagger.
+#[derive(Debug, Parser)]
+#[command(name = "aviary", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = "Start with `aviary demo`: it needs no cluster. Flags may be written with one dash or two.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the controller against a cluster.
+    Controller(Box<controller::Args>),
+    /// Print the CustomResourceDefinitions as YAML.
+    #[command(after_help = "Example: aviary crds | kubectl apply --server-side -f -")]
+    Crds,
+    /// Release a good and a bad version on an embedded cluster and print what happens.
+    #[cfg(feature = "sandbox")]
+    Demo(crate::demo::Args),
+}
+
+/// Parse the command line and run what it names. The exit code is 2 for a wrong command line and 1 for a failure.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse_from(normalize(std::env::args_os())) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let result = match cli.command {
+        Command::Controller(args) => controller::main(*args),
+        Command::Crds => {
+            println!("{}", crds::manifest::yaml());
+            Ok(())
+        }
+        #[cfg(feature = "sandbox")]
+        Command::Demo(args) => crate::demo::main(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("aviary: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Go programs write long flags with one dash; clap wants two. Everything of the form `-word` becomes `--word`; `-h` and values stay.
+fn normalize(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    args.map(|arg| match arg.to_str() {
+        Some(text) if is_long_with_one_dash(text) => OsString::from(format!("-{text}")),
+        _ => arg,
+    })
+}
+
+fn is_long_with_one_dash(text: &str) -> bool {
+    let Some(name) = text.strip_prefix('-') else { return false };
+    let letters = name.split('=').next().unwrap_or_default();
+    letters.len() > 1 && letters.starts_with(|first: char| first.is_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests;

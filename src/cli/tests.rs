@@ -1,0 +1,46 @@
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(normalize(line.split_whitespace().map(OsString::from)))
+}
+
+fn controller(line: &str) -> controller::Args {
+    match parse(line).expect(line).command {
+        Command::Controller(args) => *args,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn flags_are_read_with_one_dash_and_with_two() {
+    for line in [
+        "aviary controller -mesh-provider=gatewayapi:v1 -enable-leader-election -port 9000",
+        "aviary controller --mesh-provider gatewayapi:v1 --enable-leader-election=true --port=9000",
+    ] {
+        let args = controller(line);
+        assert_eq!(args.mesh_provider, "gatewayapi:v1");
+        assert!(args.enable_leader_election);
+        assert_eq!(args.port, 9000);
+    }
+}
+
+#[test]
+fn booleans_can_be_switched_off() {
+    assert!(controller("aviary controller").enable_config_tracking);
+    assert!(!controller("aviary controller -enable-config-tracking=false").enable_config_tracking);
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let args = controller("aviary controller");
+    assert_eq!(args.mesh_provider, "istio");
+    assert_eq!(args.metrics_server, "http://prometheus:9090");
+    assert_eq!(args.selector_labels, "app,name,app.kubernetes.io/name");
+    assert_eq!(args.leader_election_namespace, "kube-system");
+    assert_eq!((args.port, args.slack_user.as_str()), (8080, "flagger"));
+}
+
+#[test]
+fn an_unknown_flag_is_a_usage_error() {
+    assert_eq!(parse("aviary controller -no-such-flag").unwrap_err().exit_code(), 2);
+}

@@ -1,0 +1,9 @@
+//! `aviary controller`.
+
+mod args;
+mod http;
+mod run;
+mod telemetry;
+
+pub use args::Args;
+pub use run::{Controller, main};
