@@ -1,7 +1,7 @@
 //! Routes: what a canary's traffic objects must look like for a split, and which split they show.
 //!
 //! What it is: a table of providers, one file each. A provider is a value: what it can do, which objects it has, what they must be, what
-//! they say. What it is not: a decision about the split, or I/O. A new provider is one new file and one line in [`PROVIDERS`].
+//! they say. What it is not: a decision about the split, or I/O. A new provider is one new file and one line in `PROVIDERS`.
 //!
 //! [`Provider::desired`] always carries the split that is asked for, so repairing a foreign edit at weight 40 leaves 40 (the peer falls
 //! back to 100/0: RM-1, W-8).

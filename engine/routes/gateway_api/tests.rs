@@ -291,6 +291,25 @@ fn defaults_are_no_drift() {
     }
 }
 
+/// The age that the API server would fill in stands wherever the Canary's says nothing usable; the smallest valid one is a second.
+#[test]
+fn cors_age() {
+    for (given, expected) in [
+        (Value::Null, 5),
+        (json!("soon"), 5),
+        (json!("500ms"), 5),
+        (json!("1m"), 60),
+    ] {
+        let canary = canary(&json!({"service": {"corsPolicy": {"maxAge": given}}}));
+        let filter = &made(&canary, Split::PRIMARY)["spec"]["rules"][0]["filters"][0];
+        assert_eq!(
+            *filter,
+            json!({"type": "CORS", "cors": {"maxAge": expected}}),
+            "{given}"
+        );
+    }
+}
+
 /// The repair keeps the weights that are asked for; the peer's goes back to 100/0 (RM-1, recorded scenario `drift-route`).
 #[test]
 fn repair_keeps_the_weights() {

@@ -15,7 +15,7 @@ fn discovers_ports() {
         {"name": "a", "ports": [{"name": "metrics", "containerPort": 1}]},
         {"name": "b", "ports": [{"name": "metrics", "containerPort": 2}, {"name": "http", "containerPort": 3}]},
     ]);
-    let cases: [(Value, &Value, &[&str], usize); 6] = [
+    let cases: [(Value, &Value, &[&str], usize); 7] = [
         (
             json!({"port": 9898}),
             &web,
@@ -34,6 +34,8 @@ fn discovers_ports() {
             &["tcp-web-2 8888/TCP"],
             1,
         ),
+        // Only the TCP port of that number is the service port.
+        (json!({"port": 53}), &dns, &["dns-udp 53/UDP", "sctp-web-2 99/SCTP"], 0),
         (
             json!({"port": 53, "targetPort": "dns"}),
             &dns,
