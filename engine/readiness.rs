@@ -1,1 +1,172 @@
-//! placeholder
+//! Whether a workload is ready for users, and when to stop waiting for it (workloads.md 13).
+//!
+//! Two deadlines act on a Deployment. Its own makes its controller report `ProgressDeadlineExceeded`, but only for a rollout of a
+//! new template. The Canary's `progressDeadlineSeconds` counts while too few pods are available, which also covers the scale-up
+//! from zero, where the first one never fires (observed A3).
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// Answer of a readiness check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// All is up to date and enough of it is available.
+    Ready,
+    /// Not yet, or never.
+    NotReady {
+        /// The sentence for the Event.
+        message: String,
+        /// Whether to give up.
+        final_: bool,
+        /// When waiting ends at the latest, where a deadline counts; past or present when `final_` is due to it.
+        deadline: Option<Timestamp>,
+    },
+}
+
+/// Which workload of a canary is checked; decides how messages name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The stable copy: `app-primary.ns not ready: …`.
+    Primary,
+    /// The target: `canary deployment app.ns not ready: …`.
+    Canary,
+}
+
+/// What the Deployment's status tells, in pods.
+struct Counts {
+    desired: i64,
+    updated: i64,
+    total: i64,
+    available: i64,
+}
+
+/// Readiness of a Deployment (workloads.md 13.1).
+///
+/// - `workload`: `None` when there is none.
+/// - `name`: `<name>.<namespace>`, as messages name it.
+/// - `threshold_percent`: share of updated pods that must be available; rounded up, and never less than one pod (W-12, W-13).
+/// - `deadline_seconds`: the Canary's `progressDeadlineSeconds`. It counts from `since`, the start of this wait, or from the
+///   loss of availability if that came later: neither a fix that is pushed late nor an old condition inherits a clock (W-14, W-15).
+///
+/// Zero desired pods are not ready, but nothing to give up for: someone, or a scaler, may bring them back. A spec that the
+/// Deployment controller has not seen yet is not ready either; all other status is older than it, so no deadline is judged.
+pub fn deployment(
+    workload: Option<&Value>,
+    name: &str,
+    threshold_percent: i64,
+    deadline_seconds: i64,
+    since: Timestamp,
+    now: Timestamp,
+    side: Side,
+) -> Readiness {
+    let waiting = |cause: String| not_ready(side, name, &cause, false, None);
+    let short_name = name.split('.').next().unwrap_or_default();
+    let Some(workload) = workload else {
+        return waiting(format!("deployment \"{short_name}\" not found"));
+    };
+    let counts = Counts::of(workload);
+    if counts.desired < 1 {
+        return waiting(format!("deployment \"{short_name}\" is scaled to zero"));
+    }
+    let generation = workload["metadata"]["generation"].as_i64().unwrap_or(0);
+    let observed = workload["status"]["observedGeneration"].as_i64().unwrap_or(0);
+    if generation > observed {
+        return waiting("waiting for rollout to finish: the latest spec has not been observed yet".into());
+    }
+    if condition(workload, "Progressing").is_some_and(|progressing| progressing["reason"] == "ProgressDeadlineExceeded")
+    {
+        let cause = format!("deployment \"{short_name}\" exceeded its progress deadline");
+        return not_ready(side, name, &cause, true, None);
+    }
+    let Some(shortfall) = counts.shortfall(threshold_percent) else {
+        return Readiness::Ready;
+    };
+    let deadline = deadline(workload, deadline_seconds, since);
+    let is_over = deadline.is_some_and(|deadline| now >= deadline);
+    // The peer says nothing of the deadline, so that nobody learns why the run ended (observed A4).
+    let reason = if is_over {
+        format!("; exceeded its progressDeadlineSeconds: {deadline_seconds}")
+    } else {
+        String::new()
+    };
+    let cause = format!("waiting for rollout to finish: {shortfall}{reason}");
+    not_ready(side, name, &cause, is_over, deadline)
+}
+
+/// When the Canary's deadline passes; none while enough pods are available for the Deployment's own terms, such as in a rolling
+/// update whose old pods still serve. There the Deployment's deadline counts.
+fn deadline(workload: &Value, seconds: i64, since: Timestamp) -> Option<Timestamp> {
+    let available = condition(workload, "Available")?;
+    if available["status"] != "False" || available["reason"] != "MinimumReplicasUnavailable" {
+        return None;
+    }
+    let lost: Option<Timestamp> = available["lastUpdateTime"].as_str().and_then(|text| text.parse().ok());
+    let start = lost.map_or(since, |lost| lost.max(since));
+    // A deadline beyond the end of the calendar is none.
+    start.checked_add(SignedDuration::from_secs(seconds)).ok()
+}
+
+fn condition<'a>(workload: &'a Value, kind: &str) -> Option<&'a Value> {
+    let conditions = workload["status"]["conditions"].as_array()?;
+    conditions.iter().find(|condition| condition["type"] == kind)
+}
+
+fn not_ready(side: Side, name: &str, cause: &str, is_final: bool, deadline: Option<Timestamp>) -> Readiness {
+    let who = match side {
+        Side::Primary => "",
+        Side::Canary => "canary deployment ",
+    };
+    Readiness::NotReady {
+        message: format!("{who}{name} not ready: {cause}"),
+        final_: is_final,
+        deadline,
+    }
+}
+
+// === impl Readiness ===
+
+impl Readiness {
+    /// Whether users may be sent there.
+    pub fn is_ready(&self) -> bool {
+        *self == Self::Ready
+    }
+}
+
+// === impl Counts ===
+
+impl Counts {
+    fn of(workload: &Value) -> Self {
+        let count = |field: &str| workload["status"][field].as_i64().unwrap_or(0);
+        Self {
+            desired: crate::workloads::replicas(workload),
+            updated: count("updatedReplicas"),
+            total: count("replicas"),
+            available: count("availableReplicas"),
+        }
+    }
+
+    /// What is missing, in the order of the rollout.
+    fn shortfall(&self, threshold_percent: i64) -> Option<String> {
+        let Self {
+            desired,
+            updated,
+            total,
+            available,
+        } = self;
+        let threshold = threshold_percent.clamp(0, 100);
+        // Rounded up, at least one pod.
+        let need = (updated.saturating_mul(threshold).saturating_add(99) / 100).max(1);
+        if updated < desired {
+            return Some(format!("{updated} of {desired} new replicas updated so far"));
+        }
+        if total > updated {
+            return Some(format!("{} old replicas are pending termination", total - updated));
+        }
+        (*available < need).then(|| {
+            format!("{available} of {updated} (readyThreshold {threshold_percent}%) updated replicas are available")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,302 @@
-//! placeholder
+//! Routes: what a canary's traffic objects must look like for a split, and which split they show.
+//!
+//! What it is: a table of providers, one file each. A provider is a value: what it can do, which objects it has, what they must be, what
+//! they say. What it is not: a decision about the split, or I/O. A new provider is one new file and one line in `PROVIDERS`.
+//!
+//! [`Provider::desired`] always carries the split that is asked for, so repairing a foreign edit at weight 40 leaves 40 (the peer falls
+//! back to 100/0: RM-1, W-8).
+
+mod gateway_api;
+mod kubernetes;
+#[cfg(test)]
+mod tests;
+
+use crds::{Canary, analysis::Strategy, service::Service};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    ObjectRef, Write, json as tree, objects,
+    services::{self, BadPort},
+};
+
+/// The providers, one line each.
+const PROVIDERS: [&Provider; 2] = [&gateway_api::V1, &kubernetes::PROVIDER];
+
+/// Providers of the contract (routers-mesh.md 0.3, routers-ingress.md) that this version does not have yet.
+const PLANNED: [&str; 17] = [
+    "apisix",
+    "appmesh",
+    "appmesh:v1beta2",
+    "contour",
+    "gatewayapi:v1beta1",
+    "gloo",
+    "istio",
+    "knative",
+    "kuma",
+    "linkerd",
+    "nginx",
+    "osm",
+    "skipper",
+    "smi:v1alpha1",
+    "smi:v1alpha2",
+    "smi:v1alpha3",
+    "traefik",
+];
+
+/// How traffic is shared, in percent; `primary` and `canary` sum to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Split {
+    /// Percent for the primary.
+    pub primary: i64,
+    /// Percent for the canary.
+    pub canary: i64,
+    /// Whether the canary gets a copy of requests, too.
+    pub mirrored: bool,
+}
+
+/// What a provider can do. The caller refuses what it cannot, instead of sending everybody to the canary (RM-3, RM-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent abilities, each read on its own"
+)]
+pub struct Capabilities {
+    /// Shares traffic by weight.
+    pub weights: bool,
+    /// Sends matched requests to the canary (`analysis.match`).
+    pub ab: bool,
+    /// Mirrors requests to the canary.
+    pub mirror: bool,
+    /// Mirrors a part of the requests (`analysis.mirrorWeight`).
+    pub mirror_percentage: bool,
+    /// Keeps users on their side with cookies (`analysis.sessionAffinity`).
+    pub affinity: bool,
+}
+
+/// What a provider sees.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// The canary.
+    pub canary: &'a Canary,
+    /// The route objects as they are, in the order of [`Provider::objects`]; `None` for one that is not there.
+    pub current: Vec<Option<&'a Value>>,
+    /// Key of the selector label. Where the Canary has a `service.apex` block, the route carries `<key>: <apex>` (routers-mesh.md 0.5).
+    pub selector_key: Option<&'a str>,
+    // Seam: session affinity (routers-mesh.md 0.9) adds `cookies: Option<Cookies<'a>>` here, made by the caller from the status. Rules
+    // for them belong in front of the weighted rule, which `observed` reads as the last one.
+}
+
+/// A traffic provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Provider {
+    /// Its name in `spec.provider`.
+    pub name: &'static str,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// Whether it answers to this value of `spec.provider` or `-mesh-provider`.
+    claims: fn(&str) -> bool,
+    objects: fn(&Canary) -> Vec<ObjectRef>,
+    desired: fn(&Context<'_>, Split) -> Result<Vec<Value>, Refused>,
+    observed: fn(&Context<'_>) -> Result<Split, Unready>,
+    accepted: fn(&Context<'_>) -> Result<(), Unready>,
+}
+
+/// Why a Canary cannot be routed as it is written. Only an edit of the Canary helps.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refused {
+    /// No usable `spec.service.port`.
+    #[error(transparent)]
+    Port(#[from] BadPort),
+    /// A field says something that the provider has no words for.
+    #[error("spec.{path}: {why}")]
+    Field {
+        /// Path below `spec`.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Why the split cannot be told, or cannot be trusted to be in force yet. Looking again may help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unready {
+    /// The route object is not there.
+    #[error("{0} does not exist")]
+    Absent(String),
+    /// The route object does not share traffic between primary and canary.
+    #[error("{0} has no rule that shares traffic between primary and canary")]
+    NoSplit(String),
+    /// The gateway has not taken the route over.
+    #[error("{route} is not accepted by its parent {parent}: {why}")]
+    NotAccepted {
+        /// The route object, as it is shown.
+        route: String,
+        /// The parent, `<namespace>/<name>`.
+        parent: String,
+        /// What the parent says.
+        why: String,
+    },
+}
+
+/// The provider that answers to this name (routers-mesh.md 0.3). `None` for any other: nothing falls back to Istio here (RM-13).
+pub fn provider(name: &str) -> Option<&'static Provider> {
+    PROVIDERS.into_iter().find(|provider| (provider.claims)(name))
+}
+
+/// What to tell the owner of a Canary whose provider is unknown.
+pub fn hint(name: &str) -> String {
+    let known: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
+    let known = known.join(", ");
+    match name {
+        "" => format!("no provider is set; supported are {known}"),
+        "gatewayapi" => "provider \"gatewayapi\" needs a version: use gatewayapi:v1".to_owned(),
+        "none" => "provider \"none\" does not exist: use kubernetes for blue/green without a mesh".to_owned(),
+        "supergloo" => {
+            "provider \"supergloo\" went with the project of that name: use the provider of your mesh".to_owned()
+        }
+        planned if PLANNED.contains(&planned) => {
+            format!("provider {planned:?} is not supported by this version; supported are {known}")
+        }
+        unknown => format!("provider {unknown:?} is not known; supported are {known}"),
+    }
+}
+
+// === impl Split ===
+
+impl Split {
+    /// All traffic on the primary.
+    pub const PRIMARY: Self = Self::of(0);
+    /// All traffic on the canary.
+    pub const CANARY: Self = Self::of(100);
+
+    /// So many percent on the canary, cut to 0..=100, the rest on the primary.
+    pub const fn of(canary: i64) -> Self {
+        let canary = match canary {
+            i64::MIN..0 => 0,
+            101..=i64::MAX => 100,
+            within => within,
+        };
+        Self {
+            primary: 100 - canary,
+            canary,
+            mirrored: false,
+        }
+    }
+
+    /// The same with copies of requests for the canary.
+    #[must_use]
+    pub const fn mirrored(self) -> Self {
+        Self { mirrored: true, ..self }
+    }
+}
+
+// === impl Provider ===
+
+impl Provider {
+    /// Whether it can run this kind of analysis.
+    pub fn supports(&self, strategy: Strategy) -> bool {
+        match strategy {
+            Strategy::Canary => self.capabilities.weights,
+            Strategy::AbTesting => self.capabilities.ab,
+            Strategy::BlueGreen => true,
+        }
+    }
+
+    /// The objects that carry the route, in the order in which they are written.
+    pub fn objects(&self, canary: &Canary) -> Vec<ObjectRef> {
+        (self.objects)(canary)
+    }
+
+    /// The objects as they must be for this split, whole, in the order of [`Self::objects`]; made from the current ones, so that
+    /// foreign fields survive and a second pass finds nothing to do.
+    pub fn desired(&self, context: &Context<'_>, split: Split) -> Result<Vec<Value>, Refused> {
+        (self.desired)(context, split)
+    }
+
+    /// The writes that bring the objects to this split; empty where nothing differs.
+    pub fn writes(&self, context: &Context<'_>, split: Split) -> Result<Vec<Write>, Refused> {
+        let desired = self.desired(context, split)?;
+        let objects = self.objects(context.canary).into_iter().enumerate().zip(desired);
+        Ok(objects
+            .filter_map(|((at, object), desired)| Write::towards(object, context.at(at), desired))
+            .collect())
+    }
+
+    /// The split that the objects show. Weights that do not sum to 100 are read as shares.
+    pub fn observed(&self, context: &Context<'_>) -> Result<Split, Unready> {
+        (self.observed)(context)
+    }
+
+    /// Whether the data plane has taken the objects over. Apart from [`Self::observed`], so that a gateway that says no holds the run
+    /// without hiding the weights from a rollback (RM-11).
+    pub fn accepted(&self, context: &Context<'_>) -> Result<(), Unready> {
+        (self.accepted)(context)
+    }
+}
+
+// === impl Refused ===
+
+impl Refused {
+    fn field(path: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Field {
+            path: path.into(),
+            why: why.into(),
+        }
+    }
+}
+
+// === impl Context ===
+
+impl<'a> Context<'a> {
+    fn at(&self, place: usize) -> Option<&'a Value> {
+        self.current.get(place).copied().flatten()
+    }
+
+    fn service(&self) -> Result<&'a Service, Refused> {
+        let service = self.canary.spec.service.as_ref();
+        Ok(service.ok_or(BadPort::NoService)?)
+    }
+
+    /// `object` with the route metadata of routers-mesh.md 0.5 and 0.6: labels are replaced, annotations merged over the live ones. Labels
+    /// that the Canary lists as unmanaged are kept (RM-19).
+    fn dressed(&self, mut object: Value, service: &Service) -> Value {
+        let apex = service.apex.as_ref();
+        let mut labels = apex.map(|apex| apex.labels.clone()).unwrap_or_default();
+        if let (Some(key), Some(_)) = (self.selector_key, apex) {
+            labels.insert(key.to_owned(), self.canary.spec.apex_name().to_owned());
+        }
+        let unmanaged = service.unmanaged_metadata.as_ref();
+        let keys = unmanaged.map_or(&[][..], |unmanaged| &unmanaged.labels);
+        let labels = services::with_unmanaged(labels, &objects::metadata_map(&object, "labels"), keys);
+        put_or_remove(&mut object["metadata"], "labels", !labels.is_empty(), json!(labels));
+
+        let mut annotations = objects::metadata_map(&object, "annotations");
+        annotations.extend(apex.into_iter().flat_map(|apex| apex.annotations.clone()));
+        let annotations = services::with_gitops(annotations);
+        tree::set(&mut object, &["metadata", "annotations"], json!(annotations));
+        object
+    }
+
+    /// A new object of this reference, owned by the canary, without labels, annotations and spec.
+    fn fresh(&self, object: &ObjectRef) -> Value {
+        json!({
+            "apiVersion": object.kind.api_version(),
+            "kind": object.kind.kind,
+            "metadata": {
+                "name": object.name,
+                "namespace": object.namespace,
+                "ownerReferences": [objects::owner_reference(self.canary)],
+            },
+        })
+    }
+}
+
+/// Set the field where it is `present`, else take it away: the API server does not store empty lists and maps of these kinds.
+fn put_or_remove(object: &mut Value, key: &str, present: bool, value: Value) {
+    if present {
+        tree::set(object, &[key], value);
+    } else if let Some(fields) = object.as_object_mut() {
+        fields.remove(key);
+    }
+}

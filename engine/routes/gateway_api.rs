@@ -1,0 +1,243 @@
+//! Provider `gatewayapi:v1`: one HTTPRoute with the name of the apex (routers-mesh.md 4).
+//!
+//! The desired object is written as the API server stores it, defaults included, with everything that has no order sorted by name; so it
+//! equals the live object unless someone changed something (RM-5, RM-6, observed.md A19).
+
+mod filters;
+mod matches;
+#[cfg(test)]
+mod tests;
+
+use crds::{
+    Canary,
+    service::{GatewayRef, Service},
+};
+use serde_json::{Map, Value, json};
+
+use super::{Capabilities, Context, Provider, Refused, Split, Unready, put_or_remove};
+use crate::{ObjectRef, json as tree, objects::kinds, services};
+
+/// Fields of a rule that are written here; all others of the same rule are kept.
+const RULE_FIELDS: [&str; 4] = ["matches", "filters", "timeouts", "backendRefs"];
+
+/// Weight of a backend that has none, as the schema says.
+const WEIGHT_DEFAULT: i64 = 1;
+
+/// The provider.
+pub(super) const V1: Provider = Provider {
+    name: "gatewayapi:v1",
+    capabilities: Capabilities {
+        weights: true,
+        ab: true,
+        mirror: true,
+        mirror_percentage: false,
+        affinity: false,
+    },
+    // Any suffix goes (routers-mesh.md 0.3), but v1beta1 is a provider of its own: it has fewer fields and no readiness gate.
+    claims: |name| name.starts_with("gatewayapi:v1") && !name.starts_with("gatewayapi:v1beta1"),
+    objects: |canary| vec![reference(canary)],
+    desired: |context, split| Ok(vec![desired(context, split)?]),
+    observed,
+    accepted,
+};
+
+fn reference(canary: &Canary) -> ObjectRef {
+    kinds::HTTP_ROUTE.named(canary.namespace(), canary.spec.apex_name())
+}
+
+fn desired(context: &Context<'_>, split: Split) -> Result<Value, Refused> {
+    let service = context.service()?;
+    if service.gateway_refs.is_empty() {
+        return Err(Refused::field(
+            "service.gatewayRefs",
+            "the route needs at least one parent",
+        ));
+    }
+    let current = context.at(0);
+    let before = current.map_or(&Value::Null, |route| &route["spec"]["rules"]);
+    let rules = keeping_unknown(rules(context.canary, service, split)?, before, context.canary);
+    let parents: Vec<Value> = service.gateway_refs.iter().map(parent).collect();
+
+    let base = current
+        .cloned()
+        .unwrap_or_else(|| context.fresh(&reference(context.canary)));
+    let mut route = context.dressed(base, service);
+    tree::set(&mut route, &["spec", "parentRefs"], json!(parents));
+    let hosts = json!(service.hosts);
+    put_or_remove(&mut route["spec"], "hostnames", !service.hosts.is_empty(), hosts);
+    tree::set(&mut route, &["spec", "rules"], json!(rules));
+    Ok(route)
+}
+
+/// One rule; with `analysis.match` a second one in front of it, so that only matched requests can reach the canary (routers-mesh.md 4.1).
+fn rules(canary: &Canary, service: &Service, split: Split) -> Result<Vec<Value>, Refused> {
+    let port = services::port(canary)?;
+    let backend = |name: String, weight: i64| json!({"group": "", "kind": "Service", "name": name, "port": port, "weight": weight});
+    let primary = |weight| backend(canary.spec.primary_service_name(), weight);
+    let both = json!([
+        primary(split.primary),
+        backend(canary.spec.canary_service_name(), split.canary)
+    ]);
+
+    let plain = filters::of_service(service)?;
+    let mut weighted = plain.clone();
+    if split.mirrored {
+        weighted.push(filters::mirror(&canary.spec.canary_service_name(), port));
+    }
+    let timeouts = timeouts(service);
+    let served = matches::served(&service.matches)?;
+    let tested = canary
+        .spec
+        .analysis
+        .as_ref()
+        .map_or(&[][..], |analysis| &analysis.matches);
+    if tested.is_empty() {
+        return Ok(vec![rule(&served, &weighted, &timeouts, &both)]);
+    }
+    let tested = matches::tested(tested, &service.matches)?;
+    Ok(vec![
+        rule(&tested, &weighted, &timeouts, &both),
+        rule(&served, &plain, &timeouts, &json!([primary(100)])),
+    ])
+}
+
+fn rule(matches: &[Value], filters: &[Value], timeouts: &Map<String, Value>, backends: &Value) -> Value {
+    let mut rule = json!({"matches": matches, "backendRefs": backends});
+    put_or_remove(&mut rule, "filters", !filters.is_empty(), json!(filters));
+    put_or_remove(&mut rule, "timeouts", !timeouts.is_empty(), json!(timeouts));
+    rule
+}
+
+fn timeouts(service: &Service) -> Map<String, Value> {
+    let given = [
+        ("request", &service.timeout),
+        ("backendRequest", &service.backend_timeout),
+    ];
+    given
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), json!(present(value.as_ref())?))))
+        .collect()
+}
+
+fn parent(given: &GatewayRef) -> Value {
+    let mut parent = json!({
+        "group": given.group.as_deref().unwrap_or("gateway.networking.k8s.io"),
+        "kind": given.kind.as_deref().unwrap_or("Gateway"),
+        "name": given.name,
+    });
+    if let Some(namespace) = present(given.namespace.as_ref()) {
+        parent["namespace"] = json!(namespace);
+    }
+    if let Some(section) = present(given.section_name.as_ref()) {
+        parent["sectionName"] = json!(section);
+    }
+    if let Some(port) = given.port.filter(|port| *port != 0) {
+        parent["port"] = json!(port);
+    }
+    parent
+}
+
+fn present(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
+}
+
+/// The rules with fields not known here from the live rule at the same place, if that one leads to our primary: a user's `retry` or
+/// `name` survives there, while rules that an adopted route had before leave nothing behind (RM-18).
+fn keeping_unknown(rules: Vec<Value>, before: &Value, canary: &Canary) -> Vec<Value> {
+    let primary = canary.spec.primary_service_name();
+    let is_ours = |rule: &&Value| backends(rule).iter().any(|backend| backend["name"] == *primary);
+    let merge = |(place, mut rule): (usize, Value)| {
+        let live = before.get(place).filter(is_ours).and_then(Value::as_object);
+        for (key, value) in live.into_iter().flatten() {
+            if !RULE_FIELDS.contains(&key.as_str()) {
+                rule[key] = value.clone();
+            }
+        }
+        rule
+    };
+    rules.into_iter().enumerate().map(merge).collect()
+}
+
+fn backends(rule: &Value) -> &[Value] {
+    rule["backendRefs"].as_array().map_or(&[][..], Vec::as_slice)
+}
+
+/// The split of the last rule with exactly two backends, primary and canary (routers-mesh.md 4.3).
+fn observed(context: &Context<'_>) -> Result<Split, Unready> {
+    let canary = context.canary;
+    let route = context
+        .at(0)
+        .ok_or_else(|| Unready::Absent(reference(canary).to_string()))?;
+    let rules = route["spec"]["rules"].as_array().map_or(&[][..], Vec::as_slice);
+    let shares = rules.iter().rev().find_map(|rule| shares(rule, canary));
+    let (primary, share) = shares.ok_or_else(|| Unready::NoSplit(reference(canary).to_string()))?;
+    let total = primary.saturating_add(share);
+    if total <= 0 {
+        return Err(Unready::NoSplit(reference(canary).to_string()));
+    }
+    let percent = share.saturating_mul(100).saturating_add(total / 2) / total;
+    let target = canary.spec.canary_service_name();
+    let mirrored = rules.iter().any(|rule| filters::mirrors_to(rule, &target));
+    Ok(Split {
+        mirrored,
+        ..Split::of(percent)
+    })
+}
+
+fn shares(rule: &Value, canary: &Canary) -> Option<(i64, i64)> {
+    let backends = backends(rule);
+    let weight = |name: String| {
+        let backend = backends.iter().find(|backend| backend["name"] == *name)?;
+        Some(backend["weight"].as_i64().unwrap_or(WEIGHT_DEFAULT).max(0))
+    };
+    let primary = weight(canary.spec.primary_service_name())?;
+    let share = weight(canary.spec.canary_service_name())?;
+    (backends.len() == 2).then_some((primary, share))
+}
+
+/// Each parent that reports about the route must have accepted this generation of it; a parent that says nothing has nothing against
+/// it (routers-mesh.md 4.3). A condition without `observedGeneration` counts as current: Linkerd reports none (RM-11).
+fn accepted(context: &Context<'_>) -> Result<(), Unready> {
+    let object = reference(context.canary);
+    let route = context.at(0).ok_or_else(|| Unready::Absent(object.to_string()))?;
+    let wanted = route["spec"]["parentRefs"].as_array().map_or(&[][..], Vec::as_slice);
+    let wanted: Vec<Value> = wanted
+        .iter()
+        .map(|parent| identity(parent, &object.namespace))
+        .collect();
+    let generation = route["metadata"]["generation"].as_i64().unwrap_or_default();
+    let reports = route["status"]["parents"].as_array().into_iter().flatten();
+    for report in reports {
+        let parent = identity(&report["parentRef"], &object.namespace);
+        if !wanted.contains(&parent) {
+            continue;
+        }
+        if let Some(why) = objection(&report["conditions"], generation) {
+            let text = |key: &str| parent[key].as_str().unwrap_or_default().to_owned();
+            return Err(Unready::NotAccepted {
+                route: object.to_string(),
+                parent: format!("{}/{}", text("namespace"), text("name")),
+                why,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A parent reference with its defaults, so that two ways to write the same one are equal.
+fn identity(parent: &Value, namespace: &str) -> Value {
+    let mut full = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": namespace});
+    tree::merge(&mut full, parent);
+    full
+}
+
+fn objection(conditions: &Value, generation: i64) -> Option<String> {
+    let conditions = conditions.as_array()?;
+    let condition = conditions.iter().find(|condition| condition["type"] == "Accepted")?;
+    if condition["status"] != "True" {
+        let text = |key: &str| condition[key].as_str().unwrap_or_default().to_owned();
+        return Some(format!("{}: {}", text("reason"), text("message")));
+    }
+    let seen = condition["observedGeneration"].as_i64().unwrap_or(generation);
+    (seen < generation).then(|| format!("it has seen generation {seen} of {generation}"))
+}

@@ -1,0 +1,25 @@
+//! Provider `kubernetes`: blue/green behind plain Services, no route object at all (routers-mesh.md 2).
+
+use super::{Capabilities, Provider, Split};
+
+/// The provider.
+pub(super) const PROVIDER: Provider = Provider {
+    name: "kubernetes",
+    capabilities: Capabilities {
+        weights: false,
+        ab: false,
+        mirror: false,
+        mirror_percentage: false,
+        affinity: false,
+    },
+    claims: |name| name == "kubernetes",
+    objects: |_| Vec::new(),
+    desired: |_, _| Ok(Vec::new()),
+    // Live traffic never leaves the primary's pods; the figure only says whether checks have begun, as with the peer.
+    observed: |context| {
+        let status = context.canary.status.as_ref();
+        let begun = status.is_some_and(|status| status.iterations > 0);
+        Ok(if begun { Split::CANARY } else { Split::PRIMARY })
+    },
+    accepted: |_| Ok(()),
+};

@@ -1,0 +1,100 @@
+//! The table of providers, and the provider without objects.
+
+use super::*;
+
+fn canary(spec: &Value, status: &Value) -> Canary {
+    let mut whole = json!({"targetRef": {"kind": "Deployment", "name": "app"}});
+    tree::merge(&mut whole, spec);
+    let metadata = json!({"name": "app", "namespace": "test", "uid": "c0ffee"});
+    let object = json!({"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": metadata, "spec": whole, "status": status});
+    crds::decode::decode(&object).unwrap()
+}
+
+#[test]
+fn providers_by_name() {
+    let cases = [
+        ("gatewayapi:v1", Some("gatewayapi:v1")),
+        ("gatewayapi:v1alpha2", Some("gatewayapi:v1")),
+        ("kubernetes", Some("kubernetes")),
+        // Not mistaken for v1, and nothing falls back to Istio (RM-13).
+        ("gatewayapi:v1beta1", None),
+        ("gatewayapi", None),
+        ("kubernetes:v1", None),
+        ("istio", None),
+        ("supergloo", None),
+        ("", None),
+    ];
+    for (name, expected) in cases {
+        assert_eq!(provider(name).map(|provider| provider.name), expected, "{name}");
+        assert!(!hint(name).is_empty());
+    }
+    for planned in PLANNED {
+        assert!(provider(planned).is_none(), "{planned} is there: take it off the list");
+    }
+}
+
+#[test]
+fn hints_say_what_to_do() {
+    let cases = [
+        ("gatewayapi", "use gatewayapi:v1"),
+        (
+            "istio",
+            "not supported by this version; supported are gatewayapi:v1, kubernetes",
+        ),
+        ("supergloo", "use the provider of your mesh"),
+        ("none", "use kubernetes"),
+        ("ngins", "not known; supported are gatewayapi:v1, kubernetes"),
+        ("", "no provider is set"),
+    ];
+    for (name, part) in cases {
+        assert!(hint(name).contains(part), "{name}: {}", hint(name));
+    }
+}
+
+#[test]
+fn strategies_by_provider() {
+    let all = [Strategy::Canary, Strategy::BlueGreen, Strategy::AbTesting];
+    let able = |name| all.map(|strategy| provider(name).unwrap().supports(strategy));
+    assert_eq!(able("gatewayapi:v1"), [true, true, true]);
+    assert_eq!(able("kubernetes"), [false, true, false]);
+}
+
+#[test]
+fn splits_sum_to_100() {
+    for (given, expected) in [
+        (-1, (100, 0)),
+        (0, (100, 0)),
+        (40, (60, 40)),
+        (100, (0, 100)),
+        (i64::MAX, (0, 100)),
+    ] {
+        let split = Split::of(given);
+        assert_eq!(
+            (split.primary, split.canary, split.mirrored),
+            (expected.0, expected.1, false)
+        );
+    }
+    assert!(Split::PRIMARY.mirrored().mirrored);
+}
+
+/// routers-mesh.md 2.
+#[test]
+fn kubernetes_has_no_objects() {
+    let provider = provider("kubernetes").unwrap();
+    for (status, expected) in [
+        (Value::Null, Split::PRIMARY),
+        (json!({"iterations": 0}), Split::PRIMARY),
+        (json!({"iterations": 1}), Split::CANARY),
+    ] {
+        let canary = canary(&json!({"service": {"port": 80}}), &status);
+        let context = Context {
+            canary: &canary,
+            current: Vec::new(),
+            selector_key: Some("app"),
+        };
+        assert_eq!(provider.observed(&context), Ok(expected));
+        assert_eq!(provider.accepted(&context), Ok(()));
+        assert_eq!(provider.writes(&context, Split::CANARY), Ok(Vec::new()));
+        assert_eq!(provider.objects(&canary), Vec::new());
+    }
+}
