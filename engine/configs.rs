@@ -16,7 +16,7 @@ mod checksum;
 mod copies;
 mod places;
 
-pub use copies::copy;
+pub use copies::{copy, copy_ref};
 pub(crate) use places::without_suffix;
 
 /// Annotation that opts an object out when its value starts with `disable` (workloads.md 12.1).

@@ -4,6 +4,7 @@ use crds::{Canary, GROUP};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    ObjectRef,
     json::set,
     objects::{kinds, metadata_map, owner_reference},
     workloads::metadata::{by_prefix, put_map, settled},
@@ -11,6 +12,11 @@ use crate::{
 
 /// Fields of a source that its copy takes over. `immutable` is not among them: the copy must follow the next release.
 const COPIED: [&str; 3] = ["data", "binaryData", "type"];
+
+/// Where the copy of a ConfigMap or Secret lives.
+pub fn copy_ref(source: &ObjectRef) -> ObjectRef {
+    source.kind.named(&source.namespace, &format!("{}-primary", source.name))
+}
 
 /// The copy `<name>-primary` of a ConfigMap or Secret as it shall be, made from the copy as it is (workloads.md 12.4).
 ///

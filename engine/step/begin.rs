@@ -17,7 +17,7 @@ use crate::{
     readiness::Readiness,
     revision,
     routes::Split,
-    seam::{Done, Event, Measure, Seen, Severity},
+    seam::{Done, Event, Measure, Seen},
     status::HELD,
     workloads,
 };
@@ -28,7 +28,7 @@ pub(super) fn initialized(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
     ensure::scale_target(cx, release, 0)?;
     let phase = Phase::Initialized;
     cx.event(Event::normal(phase, texts::initialized(&cx.canary_name())));
-    cx.alert(Severity::Info, alert::initialized(cx.kind()), true);
+    cx.alert(alert::initialized(cx.kind()));
     cx.measure(Measure::Status(phase));
     cx.measure(Measure::Weight { primary: 100, canary: 0 });
     let draft = cx.draft().phase(phase, cx.kind(), None).with(|status| {
@@ -107,7 +107,7 @@ fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler_minimum(cx));
     ensure::scale_target(cx, release, replicas)?;
     cx.event(Event::normal(Phase::Progressing, texts::new_revision(&cx.target_name())));
-    cx.alert(Severity::Info, alert::NEW_REVISION.to_owned(), true);
+    cx.alert(alert::started());
     cx.measure(Measure::Status(Phase::Progressing));
     Ok(progress(cx, release, "start", "the target has a new revision"))
 }

@@ -24,6 +24,7 @@ pub(super) struct Configs {
 
 /// A config and its copy for the primary, with data.
 pub(super) struct Pair {
+    pub(super) source_ref: ObjectRef,
     pub(super) source: Arc<Value>,
     pub(super) copy_ref: ObjectRef,
     pub(super) copy: Option<Arc<Value>>,
@@ -102,7 +103,7 @@ pub(super) fn pairs(cx: &mut Cx<'_>, tracked: &BTreeSet<ObjectRef>) -> Flow<Vec<
             return Err(cx.blocked(format!("{source_ref} is gone")));
         };
         let copy = read(cx, &copy_ref, copy)?;
-        pairs.push(Pair { source, copy_ref, copy });
+        pairs.push(Pair { source_ref, source, copy_ref, copy });
     }
     Ok(pairs)
 }

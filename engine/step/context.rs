@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use super::Input;
 use crate::{
     ObjectRef, Settings,
-    seam::{Alert, Ask, Check, Decision, Done, Event, Measure, Outcome, Seen, Severity, Trouble, View, Write},
+    seam::{Alert, Ask, Check, Decision, Done, Event, Measure, Outcome, Seen, Trouble, View, Write},
     status::Draft,
 };
 
@@ -19,6 +19,9 @@ const CONFLICT_PAUSE: Duration = Duration::from_secs(1);
 const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
 /// An idle canary looks again after this long even if no watch says anything. It costs no request: the caches answer.
 pub(super) const IDLE_RESYNC: Duration = Duration::from_secs(600);
+
+/// Up to a tenth more, by chance.
+const IDLE_SPREAD_MS: u64 = 60_000;
 
 /// How a part of the step ends: with a value, or by pausing the step.
 pub(super) type Flow<T> = Result<T, Pause>;
@@ -184,8 +187,8 @@ impl<'a> Cx<'a> {
         self.event(Event::warning(self.phase, message));
     }
 
-    pub(super) fn alert(&mut self, severity: Severity, message: String, with_fields: bool) {
-        self.alerts.push(Alert { severity, message, with_fields });
+    pub(super) fn alert(&mut self, alert: Alert) {
+        self.alerts.push(alert);
     }
 
     pub(super) fn measure(&mut self, measure: Measure) {
@@ -217,9 +220,10 @@ impl<'a> Cx<'a> {
         Done { wake: Some(after(self.now, pause)), decision: decision(verb, why), ..Done::default() }
     }
 
-    /// End because there is nothing to do until something changes.
+    /// End because there is nothing to do until something changes. Canaries that rest do not all look again at the same moment (W-54).
     pub(super) fn idle(&self, why: impl Into<String>) -> Done {
-        self.wake_in("idle", why, IDLE_RESYNC)
+        let spread = self.entropy % IDLE_SPREAD_MS;
+        self.wake_in("idle", why, IDLE_RESYNC + Duration::from_millis(spread))
     }
 
     /// End with a Warning; what it complains about is watched, so a change wakes the canary before the interval does.

@@ -6,7 +6,7 @@ use super::{Cx, Flow};
 use crate::{
     alerts::texts as alert,
     hooks::{self, Kind, report},
-    seam::{Ask, Outcome, Severity, Trouble},
+    seam::{Ask, Outcome, Trouble},
 };
 
 /// The hook that keeps a gate closed, and what it said.
@@ -41,12 +41,11 @@ pub(super) fn tell(cx: &mut Cx<'_>, closed: &Closed) {
     if closed.muted {
         return;
     }
-    let text = match closed.kind {
-        Kind::ConfirmTrafficIncrease => alert::WAITING_TRAFFIC_INCREASE,
-        Kind::ConfirmPromotion => alert::WAITING_PROMOTION,
-        _ => alert::WAITING_ROLLOUT,
-    };
-    cx.alert(Severity::Warn, text.to_owned(), false);
+    cx.alert(match closed.kind {
+        Kind::ConfirmTrafficIncrease => alert::waiting_traffic_increase(),
+        Kind::ConfirmPromotion => alert::waiting_promotion(),
+        _ => alert::waiting_rollout(),
+    });
 }
 
 /// Ask the rollback hooks; the first that answers 2xx asks for a rollback.
@@ -56,7 +55,7 @@ pub(super) fn rollback_wanted(cx: &mut Cx<'_>) -> Flow<bool> {
         tell_outcome(cx, Kind::Rollback, hook, &outcome);
         if outcome.is_ok() {
             cx.warn(hooks::texts::manual_rollback(cx.canary));
-            cx.alert(Severity::Warn, alert::MANUAL_ROLLBACK.to_owned(), false);
+            cx.alert(alert::manual_rollback());
             return Ok(true);
         }
     }

@@ -1,6 +1,6 @@
 //! Before anything is looked at: what cannot work is refused, what is suspended rests, what is new is registered.
 
-use crds::{Canary, Phase, decode::Unreadable};
+use crds::{Canary, Phase, decode::Unreadable, problems::Problem};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -73,12 +73,14 @@ pub(super) fn refuse_what_cannot_work(cx: &mut Cx<'_>) -> Flow<()> {
 }
 
 fn problems(cx: &Cx<'_>) -> Vec<String> {
-    let mut found: Vec<String> = crds::problems::problems(cx.canary).iter().map(ToString::to_string).collect();
-    if cx.settings.no_cross_namespace_refs {
-        found.extend(crds::problems::cross_namespace(cx.canary).iter().map(ToString::to_string));
-    }
     let spec = &cx.canary.spec;
     let provider = spec.provider.as_deref().unwrap_or(&cx.settings.mesh_provider);
+    let mut problems = crds::problems::problems_with(cx.canary, provider);
+    if cx.settings.no_cross_namespace_refs {
+        problems.extend(crds::problems::cross_namespace(cx.canary));
+    }
+    let tell = |found: &Problem| format!("{}: {}; {}", found.path, found.problem, found.instead);
+    let mut found: Vec<String> = problems.iter().map(tell).collect();
     if routes::provider(provider).is_none() {
         found.push(format!("spec.provider: {}", routes::hint(provider)));
     }

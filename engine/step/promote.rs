@@ -19,7 +19,7 @@ use crate::{
     readiness::Readiness,
     routes::Split,
     scalers::hpa,
-    seam::{Done, Ending, Measure, Seen, Severity, Write},
+    seam::{Done, Ending, Measure, Seen, Write},
     status::HELD,
     workloads::{self, Projection},
 };
@@ -68,7 +68,7 @@ fn config_copies(cx: &mut Cx<'_>, configs: &Configs) -> Flow<Vec<Option<Write>>>
     let pairs = configs::pairs(cx, &configs.tracked)?;
     let mut writes = Vec::new();
     for pair in pairs {
-        let key = crate::configs::key_of(&pair.source);
+        let key = crate::configs::key(&pair.source_ref);
         let seen = configs.checksums.as_ref().and_then(|checksums| checksums.get(&key));
         if seen != Some(&digest(&pair.source).checksum) {
             return Err(cx.blocked(format!("{key} changed a moment ago")));
@@ -186,8 +186,7 @@ pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<D
 fn succeed(cx: &mut Cx<'_>, release: &Release, skipped: bool) -> Flow<Done> {
     ensure::scale_target(cx, release, 0)?;
     let phase = Phase::Succeeded;
-    let text = if skipped { alert::PROMOTED_SKIPPED } else { alert::PROMOTED };
-    cx.alert(Severity::Info, text.to_owned(), false);
+    cx.alert(if skipped { alert::promoted_unjudged() } else { alert::promoted() });
     cx.measure(Measure::Status(phase));
     cx.measure(Measure::Weight { primary: 100, canary: 0 });
     cx.measure(Measure::Ended { promoted: true, skipped });

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     alerts::texts as alert,
     routes::Split,
-    seam::{Done, Ending, Event, Measure, Severity},
+    seam::{Done, Ending, Event, Measure},
     status::HELD,
 };
 
@@ -18,14 +18,14 @@ use crate::{
 pub(super) fn on_threshold(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     let failed = cx.status().failed_checks;
     cx.warn(texts::threshold_reached(&cx.canary_name(), failed));
-    cx.alert(Severity::Error, alert::threshold_reached(failed), false);
+    cx.alert(alert::threshold_reached(failed));
     run(cx, release)
 }
 
 /// A side did not become ready in time. The peer sends no alert here (W-25).
 pub(super) fn on_deadline(cx: &mut Cx<'_>, release: &mut Release, cause: &str) -> Flow<Done> {
     cx.warn(cause.to_owned());
-    cx.alert(Severity::Error, alert::deadline_exceeded(cause), false);
+    cx.alert(alert::deadline_exceeded(cause));
     run(cx, release)
 }
 
@@ -44,7 +44,7 @@ pub(super) fn run(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 /// The primary did not become ready while it was being promoted: the canary, which is what works, keeps the traffic.
 pub(super) fn promotion_failed(cx: &mut Cx<'_>, release: &mut Release, cause: &str) -> Flow<Done> {
     cx.warn(texts::promotion_failed(&cx.target_name(), cause));
-    cx.alert(Severity::Error, alert::promotion_failed(cause), false);
+    cx.alert(alert::promotion_failed(cause));
     keep_canary(cx, release)
 }
 
