@@ -17,12 +17,14 @@ use crate::metric_template::SecretRef;
     namespaced,
     category = "all",
     derive = "PartialEq",
+    doc = "A chat channel that receives the alerts of canaries.",
     printcolumn(name = "Type", type_ = "string", json_path = ".spec.type")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AlertProviderSpec {
     /// `slack`, `msteams`, `discord`, `rocket` or `gchat`.
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["slack", "msteams", "discord", "rocket", "gchat"]))]
     pub kind: String,
     /// Channel; default `general`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

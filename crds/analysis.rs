@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{Number, service::HttpMatch};
+use crate::{Number, service::HttpMatch, shape};
 
 /// How a new revision is judged (controller.md 1.3).
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
@@ -12,6 +12,7 @@ use crate::{Number, service::HttpMatch};
 pub struct Analysis {
     /// Time between two checks, a Go duration. Default 60s, never below the controller's floor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = shape::INTERVAL))]
     pub interval: Option<String>,
     /// Failed checks at which the run is rolled back. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,6 +22,7 @@ pub struct Analysis {
     pub iterations: Option<Number>,
     /// Requests that an A/B test sends to the canary.
     #[serde(default, rename = "match", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "shape::analysis_matches")]
     pub matches: Vec<HttpMatch>,
     /// Percent that each step adds to the canary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +70,7 @@ pub struct Metric {
     pub name: String,
     /// Window of the query. Default `1m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = shape::INTERVAL))]
     pub interval: Option<String>,
     /// Legacy limit; `thresholdRange` takes its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,6 +120,7 @@ pub struct Alert {
     pub name: String,
     /// Lowest severity that is sent: `info`, `warn` or `error`. Default `info`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = shape::SEVERITIES))]
     pub severity: Option<String>,
     /// The AlertProvider to use.
     pub provider_ref: CrossNamespaceRef,
@@ -130,6 +134,7 @@ pub struct Webhook {
     pub name: String,
     /// When it is called. Empty means `rollout`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = shape::HOOKS))]
     pub kind: Option<String>,
     /// Address of the receiver.
     pub url: String,
@@ -138,6 +143,7 @@ pub struct Webhook {
     pub mute_alert: Option<bool>,
     /// Time limit of one attempt, a Go duration. Default 10s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = shape::INTERVAL))]
     pub timeout: Option<String>,
     /// Further attempts after the first. Default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,7 +152,12 @@ pub struct Webhook {
     #[serde(default, rename = "disableTLS", skip_serializing_if = "Option::is_none")]
     pub disable_tls: Option<bool>,
     /// Data handed to the receiver.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "shape::texts",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    #[schemars(schema_with = "shape::texts_or_numbers")]
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -167,6 +178,7 @@ pub struct SessionAffinity {
     pub http_only: Option<bool>,
     /// `Max-Age` of the canary cookie in seconds. The schema defaults it to 86400.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = 86400))]
     pub max_age: Option<Number>,
     /// `Partitioned` of the cookies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,6 +188,7 @@ pub struct SessionAffinity {
     pub path: Option<String>,
     /// `SameSite` of the cookies: `Strict`, `Lax` or `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["Strict", "Lax", "None"]))]
     pub same_site: Option<String>,
     /// `Secure` of the cookies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -228,14 +241,14 @@ impl Analysis {
         parsed.unwrap_or(DEFAULT_INTERVAL).max(floor)
     }
 
-    /// Percent of the primary's updated pods that must be available.
+    /// Percent of the primary's updated pods that must be available, 0 to 100: a share above 100 could never be reached.
     pub fn primary_ready_threshold(&self) -> i64 {
-        whole_or(self.primary_ready_threshold, 100)
+        whole_or(self.primary_ready_threshold, 100).clamp(0, 100)
     }
 
-    /// Percent of the canary's updated pods that must be available.
+    /// Percent of the canary's updated pods that must be available, 0 to 100.
     pub fn canary_ready_threshold(&self) -> i64 {
-        whole_or(self.canary_ready_threshold, 100)
+        whole_or(self.canary_ready_threshold, 100).clamp(0, 100)
     }
 }
 
@@ -255,3 +268,6 @@ impl Strategy {
 fn whole_or(number: Option<Number>, default: i64) -> i64 {
     number.and_then(Number::whole).unwrap_or(default)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::{Number, analysis::Analysis, service::Service, status::CanaryStatus};
+use crate::{Number, analysis::Analysis, service::Service, shape, status::CanaryStatus};
 
 /// Desired release process of one workload (controller.md 1.1).
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
@@ -19,6 +19,7 @@ use crate::{Number, analysis::Analysis, service::Service, status::CanaryStatus};
     status = "CanaryStatus",
     category = "all",
     derive = "PartialEq",
+    doc = "How a workload is released: what to watch, how it is exposed, how a new revision is judged.",
     printcolumn(name = "Status", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Weight", type_ = "string", json_path = ".status.canaryWeight"),
     printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend", priority = 1),
@@ -68,20 +69,24 @@ use crate::{Number, analysis::Analysis, service::Service, status::CanaryStatus};
 pub struct CanarySpec {
     /// Traffic provider of this canary; the controller's `-mesh-provider` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = shape::PROVIDERS))]
     pub provider: Option<String>,
     /// Prometheus URL for builtin and inline queries; the controller's `-metrics-server` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics_server: Option<String>,
     /// The workload that is watched. It is the canary; its stable copy is `<name>-primary`.
+    #[schemars(schema_with = "shape::target")]
     pub target_ref: TargetRef,
     /// Autoscaler of the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaler_ref: Option<AutoscalerRef>,
     /// Ingress of the NGINX and Skipper providers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shape::ingress")]
     pub ingress_ref: Option<TargetRef>,
     /// ApisixRoute of the APISIX provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shape::apisix_route")]
     pub route_ref: Option<TargetRef>,
     /// Gloo Upstream whose settings are copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,7 +94,7 @@ pub struct CanarySpec {
     /// How the workload is exposed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
-    /// How a new revision is judged. Required by the schema; absent only in objects of old versions.
+    /// How a new revision is judged. When absent, new revisions are promoted without analysis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<Analysis>,
     /// Seconds that pods may take to become ready before the run is rolled back. Default 600.
@@ -122,11 +127,13 @@ pub struct TargetRef {
 /// Reference to an HPA or a KEDA ScaledObject, with overrides for the primary's copy.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("required" = ["apiVersion", "kind", "name"]))]
 pub struct AutoscalerRef {
     /// API version of the scaler.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub api_version: String,
     /// `HorizontalPodAutoscaler` or `ScaledObject`.
+    #[schemars(extend("enum" = ["HorizontalPodAutoscaler", "ScaledObject"]))]
     pub kind: String,
     /// Name of the scaler.
     pub name: String,
@@ -144,20 +151,24 @@ pub struct AutoscalerRef {
 pub struct ScalerReplicas {
     /// At least this many replicas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>", range(min = 1))]
     pub min_replicas: Option<Number>,
     /// At most this many replicas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>", range(min = 1))]
     pub max_replicas: Option<Number>,
 }
 
 /// Reference to a Gloo Upstream.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("required" = ["apiVersion", "kind", "name"]))]
 pub struct UpstreamRef {
     /// API version of the Upstream.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub api_version: String,
     /// `Upstream`.
+    #[schemars(extend("enum" = ["Upstream"]))]
     pub kind: String,
     /// Name of the Upstream.
     pub name: String,

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::shape;
+
 /// A reusable metric query (analysis.md 3.1).
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[kube(
@@ -16,6 +18,7 @@ use std::collections::BTreeMap;
     namespaced,
     category = "all",
     derive = "PartialEq",
+    doc = "A metric query that canaries can refer to.",
     printcolumn(name = "Provider", type_ = "string", json_path = ".spec.provider.type")
 )]
 #[serde(rename_all = "camelCase")]
@@ -32,6 +35,7 @@ pub struct MetricTemplateSpec {
 pub struct Provider {
     /// `prometheus`, `datadog`, `cloudwatch`, …
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = shape::METRIC_PROVIDERS))]
     pub kind: String,
     /// Base URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -48,3 +48,12 @@ impl JsonSchema for Number {
         json_schema!({ "type": "number" })
     }
 }
+
+/// A counter of the status: any number, its fraction dropped, because the schema admits fractions and a stored one
+/// must not hide the object (W-41).
+pub(crate) fn whole_part<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    f64::deserialize(deserializer).map(|number| number as i64)
+}
+
+#[cfg(test)]
+mod tests;

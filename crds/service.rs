@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use crate::Number;
+use crate::{Number, shape, traffic_policy::TrafficPolicy};
 
 /// How the workload is exposed (controller.md 1.2).
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
@@ -28,6 +28,7 @@ pub struct Service {
     pub app_protocol: Option<String>,
     /// `PreferClose`, `PreferSameZone` or `PreferSameNode`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["PreferClose", "PreferSameZone", "PreferSameNode"]))]
     pub traffic_distribution: Option<String>,
     /// Publish the container's other ports too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,6 +47,7 @@ pub struct Service {
     pub gateways: Vec<String>,
     /// Gateway API parents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("maxItems" = 32))]
     pub gateway_refs: Vec<GatewayRef>,
     /// Host names of the route.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -55,6 +57,7 @@ pub struct Service {
     pub delegation: Option<bool>,
     /// Istio traffic policy, in Istio's own shape.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TrafficPolicy>")]
     pub traffic_policy: Option<Value>,
     /// Request matches, in Istio's shape.
     #[serde(default, rename = "match", skip_serializing_if = "Vec::is_empty")]
@@ -124,20 +127,26 @@ pub struct UnmanagedMetadata {
 pub struct GatewayRef {
     /// Group of the parent. The schema defaults it to `gateway.networking.k8s.io`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253), extend("pattern" = shape::SUBDOMAIN_OR_EMPTY, "default" = "gateway.networking.k8s.io"))]
     pub group: Option<String>,
     /// Kind of the parent. The schema defaults it to `Gateway`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), extend("pattern" = shape::KIND, "default" = "Gateway"))]
     pub kind: Option<String>,
     /// Namespace of the parent; the route's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), extend("pattern" = shape::LABEL))]
     pub namespace: Option<String>,
     /// Name of the parent.
+    #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Section (listener) of the parent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), extend("pattern" = shape::SUBDOMAIN))]
     pub section_name: Option<String>,
     /// Port of the parent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
     pub port: Option<i32>,
 }
 
@@ -150,24 +159,31 @@ pub struct HttpMatch {
     pub name: Option<String>,
     /// Path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shape::text_match")]
     pub uri: Option<StringMatch>,
     /// Scheme.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shape::text_match")]
     pub scheme: Option<StringMatch>,
     /// Method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shape::text_match")]
     pub method: Option<StringMatch>,
     /// Authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shape::text_match")]
     pub authority: Option<StringMatch>,
     /// Headers that must match.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "shape::text_matches")]
     pub headers: BTreeMap<String, StringMatch>,
     /// Headers that must not match.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "shape::text_matches")]
     pub without_headers: BTreeMap<String, StringMatch>,
     /// Query parameters that must match.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "shape::text_matches")]
     pub query_params: BTreeMap<String, StringMatch>,
     /// Labels of the caller's pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -273,20 +289,26 @@ pub struct Mirror {
 /// A Gateway API backend reference.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = shape::backend_rules()))]
 pub struct BackendRef {
     /// Group. The schema defaults it to the core group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253), extend("pattern" = shape::SUBDOMAIN_OR_EMPTY, "default" = ""))]
     pub group: Option<String>,
     /// Kind. The schema defaults it to `Service`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), extend("pattern" = shape::KIND, "default" = "Service"))]
     pub kind: Option<String>,
     /// Name.
+    #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Namespace; the route's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), extend("pattern" = shape::LABEL))]
     pub namespace: Option<String>,
     /// Port; required for a Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
     pub port: Option<i32>,
 }
 
@@ -299,6 +321,7 @@ pub struct CorsPolicy {
     pub allow_origin: Vec<String>,
     /// Origins, matched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "shape::origins")]
     pub allow_origins: Vec<StringMatch>,
     /// Methods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

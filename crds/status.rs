@@ -5,6 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
+use crate::{
+    Number, number,
+    shape::{self, readable_time},
+};
+
 /// Observed state of a canary (controller.md 1.5).
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -13,13 +18,16 @@ pub struct CanaryStatus {
     #[serde(default)]
     pub phase: Phase,
     /// Failed checks of this run.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::whole_part")]
+    #[schemars(with = "Number")]
     pub failed_checks: i64,
     /// Canary percent last written to the route. For people to read; decisions use the route itself.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::whole_part")]
+    #[schemars(with = "Number")]
     pub canary_weight: i64,
     /// Rounds done, in A/B and blue/green.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::whole_part")]
+    #[schemars(with = "Number")]
     pub iterations: i64,
     /// `configmap/<name>` or `secret/<name>` to the checksum of its data. Present but empty: tracked, no references.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,8 +39,8 @@ pub struct CanaryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_promoted_spec: Option<String>,
     /// Time of the last status write.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[serde(default, deserialize_with = "readable_time", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shape::time")]
     pub last_transition_time: Option<Timestamp>,
     /// `name=value` of this run's canary cookie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,12 +71,12 @@ pub struct Condition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// When `status` last changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[serde(default, deserialize_with = "readable_time", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shape::time")]
     pub last_transition_time: Option<Timestamp>,
     /// When anything of this condition last changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[serde(default, deserialize_with = "readable_time", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shape::time")]
     pub last_update_time: Option<Timestamp>,
 }
 
@@ -152,3 +160,6 @@ impl CanaryStatus {
         self.conditions.iter().find(|condition| condition.kind == kind)
     }
 }
+
+#[cfg(test)]
+mod tests;
