@@ -268,3 +268,6 @@ impl Strategy {
 fn whole_or(number: Option<Number>, default: i64) -> i64 {
     number.and_then(Number::whole).unwrap_or(default)
 }
+
+#[cfg(test)]
+mod tests;

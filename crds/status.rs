@@ -160,3 +160,6 @@ impl CanaryStatus {
         self.conditions.iter().find(|condition| condition.kind == kind)
     }
 }
+
+#[cfg(test)]
+mod tests;
