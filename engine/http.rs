@@ -3,6 +3,12 @@
 use serde::Serialize;
 use std::time::Duration;
 
+pub mod address;
+pub mod wording;
+
+pub use address::{Address, BadAddress, basic};
+pub use wording::{excerpt, status_text};
+
 /// A request that an actor shall send. Its `Debug` and `Serialize` forms leave out the values of headers: they may be credentials.
 #[derive(Clone, PartialEq, Serialize)]
 pub struct Request {
