@@ -1,1 +1,3 @@
 //! placeholder
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
