@@ -1,0 +1,133 @@
+//! Reading URLs: which kind, namespace, name and subresource a path means, and the query parameters.
+
+use super::{
+    kinds::Resource,
+    store::{Store, TopicKey},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What a path means.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// `/healthz` and its relatives.
+    Health,
+    /// `/version`
+    Version,
+    /// `/api`
+    CoreVersions,
+    /// `/apis`
+    Groups,
+    /// `/apis/<group>`
+    Group(String),
+    /// `/api/v1`, `/apis/<group>/<version>`
+    GroupVersion(String, String),
+    /// Objects of a kind.
+    Objects(Objects),
+}
+
+/// Some objects of a kind.
+#[derive(Debug)]
+pub(super) struct Objects {
+    pub(super) key: TopicKey,
+    pub(super) resource: Arc<Resource>,
+    pub(super) namespace: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) subresource: Option<String>,
+}
+
+/// Query parameters by name; of repeated ones the last counts.
+#[derive(Debug, Default)]
+pub(super) struct Query(BTreeMap<String, String>);
+
+/// What the path means among the installed kinds; `None` where nothing is served.
+pub(super) fn resolve(store: &Store, path: &str) -> Option<Target> {
+    let segments: Vec<String> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(decode)
+        .collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match segments.as_slice() {
+        ["healthz" | "livez" | "readyz", ..] => Some(Target::Health),
+        ["version"] => Some(Target::Version),
+        ["api"] => Some(Target::CoreVersions),
+        ["apis"] => Some(Target::Groups),
+        ["apis", group] => Some(Target::Group((*group).to_owned())),
+        ["api", version] => Some(Target::GroupVersion(String::new(), (*version).to_owned())),
+        ["apis", group, version] => Some(Target::GroupVersion((*group).to_owned(), (*version).to_owned())),
+        ["api", version, rest @ ..] => objects(store, "", version, rest),
+        ["apis", group, version, rest @ ..] => objects(store, group, version, rest),
+        _ => None,
+    }
+}
+
+fn objects(store: &Store, group: &str, version: &str, rest: &[&str]) -> Option<Target> {
+    let (namespace, rest) = match rest {
+        // `/namespaces/<name>/status` is about the Namespace itself.
+        ["namespaces", namespace, inner @ ..] if !inner.is_empty() && inner != ["status"] => (Some(*namespace), inner),
+        _ => (None, rest),
+    };
+    let (plural, name, subresource) = match *rest {
+        [plural] => (plural, None, None),
+        [plural, name] => (plural, Some(name), None),
+        [plural, name, subresource] => (plural, Some(name), Some(subresource)),
+        _ => return None,
+    };
+    let key = (group.to_owned(), plural.to_owned());
+    let resource = Arc::clone(&store.topics.get(&key)?.resource);
+    let misplaced = resource.namespaced != namespace.is_some() && (name.is_some() || !resource.namespaced);
+    if resource.version != version || misplaced {
+        return None;
+    }
+    Some(Target::Objects(Objects {
+        key,
+        resource,
+        namespace: namespace.map(str::to_owned),
+        name: name.map(str::to_owned),
+        subresource: subresource.map(str::to_owned),
+    }))
+}
+
+// === impl Query ===
+
+impl Query {
+    pub(super) fn parse(query: &str) -> Self {
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        Self(
+            pairs
+                .map(|(name, value)| (decode(name), decode(&value.replace('+', " "))))
+                .collect(),
+        )
+    }
+
+    /// The parameter, empty when absent.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    pub(super) fn flag(&self, name: &str) -> bool {
+        ["true", "1"].contains(&self.text(name))
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.text(name).parse().ok()
+    }
+}
+
+/// Undo percent-encoding; broken escapes stay as they are.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escape = (*first == b'%').then(|| after.get(..2)).flatten();
+        let byte = escape.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() {
+            after.get(2..).unwrap_or_default()
+        } else {
+            after
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
