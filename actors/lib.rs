@@ -9,5 +9,18 @@
 //!
 //! Read in this order: [`world`], [`mail`], then the actors.
 
+pub mod answer;
+pub mod backoff;
+pub mod events;
+pub mod lanes;
 pub mod mail;
+pub mod metrics;
+pub mod notifier;
+pub mod outbound;
+pub mod records;
+pub mod series;
+pub mod servers;
+#[cfg(test)]
+mod testing;
+pub mod webhook;
 pub mod world;

@@ -51,20 +51,33 @@ pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
 }
 
 fn changes_something(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
-    let (Act::Merge { .. }, Seen::Present(before)) = (&write.act, input.view.object(&write.object)) else { return };
+    let (Act::Merge { .. }, Seen::Present(before)) = (&write.act, input.view.object(&write.object)) else {
+        return;
+    };
     if write.object.kind != kinds::CANARY && *before == after(write, Some(&before)) {
-        found.push(Violation { id: NO_IDLE_WRITE, what: format!("{} is written without a difference", write.object) });
+        found.push(Violation {
+            id: NO_IDLE_WRITE,
+            what: format!("{} is written without a difference", write.object),
+        });
     }
 }
 
 fn stays_at_home(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
     if write.object.namespace != input.canary.namespace() {
-        found.push(Violation { id: OWN_NAMESPACE, what: format!("{} is outside the namespace", write.object) });
+        found.push(Violation {
+            id: OWN_NAMESPACE,
+            what: format!("{} is outside the namespace", write.object),
+        });
     }
 }
 
 fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
-    let name = input.canary.spec.provider.as_deref().unwrap_or(&input.settings.mesh_provider);
+    let name = input
+        .canary
+        .spec
+        .provider
+        .as_deref()
+        .unwrap_or(&input.settings.mesh_provider);
     let Some(provider) = routes::provider(name) else { return };
     if !provider.objects(input.canary).contains(&write.object) {
         return;
@@ -73,19 +86,29 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
     let before = seen.present().map(|object| &**object);
     let next = after(write, before);
     let split = |object: &Value| {
-        let context = Context { canary: input.canary, current: vec![Some(object)], selector_key: None };
+        let context = Context {
+            canary: input.canary,
+            current: vec![Some(object)],
+            selector_key: None,
+        };
         provider.observed(&context).ok()
     };
     let Some(wanted) = split(&next) else { return };
     if wanted.primary + wanted.canary != 100 {
-        found.push(Violation { id: WEIGHTS_SUM, what: format!("{} gets {}/{}", write.object, wanted.primary, wanted.canary) });
+        found.push(Violation {
+            id: WEIGHTS_SUM,
+            what: format!("{} gets {}/{}", write.object, wanted.primary, wanted.canary),
+        });
     }
     let was = before.and_then(split).unwrap_or(Split::PRIMARY);
     let (primary, canary) = available(input);
     let dark = (wanted.primary > was.primary && primary == 0 && canary > 0)
         || (wanted.canary > was.canary && canary == 0 && primary > 0);
     if dark {
-        let what = format!("{} goes to {}/{} with {primary}/{canary} available", write.object, wanted.primary, wanted.canary);
+        let what = format!(
+            "{} goes to {}/{} with {primary}/{canary} available",
+            write.object, wanted.primary, wanted.canary
+        );
         found.push(Violation { id: NEVER_DARK, what });
     }
 }
@@ -100,29 +123,46 @@ fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violati
         return;
     }
     let (primary, canary) = available(input);
-    let (own, other) = if write.object.name == spec.target_ref.name { (canary, primary) } else { (primary, canary) };
+    let (own, other) = if write.object.name == spec.target_ref.name {
+        (canary, primary)
+    } else {
+        (primary, canary)
+    };
     if own > 0 && other == 0 {
-        found.push(Violation { id: LAST_STANDING, what: format!("{} is the only version with pods", write.object) });
+        found.push(Violation {
+            id: LAST_STANDING,
+            what: format!("{} is the only version with pods", write.object),
+        });
     }
 }
 
 fn promotes_analysed_only(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
     let spec = &input.canary.spec;
     let is_primary = write.object.kind == kinds::DEPLOYMENT && write.object.name == spec.primary_name();
-    let (true, Act::Merge { patch, .. }) = (is_primary, &write.act) else { return };
+    let (true, Act::Merge { patch, .. }) = (is_primary, &write.act) else {
+        return;
+    };
     if patch["spec"].get("template").is_none() {
         return;
     }
     let status = input.canary.status.clone().unwrap_or_default();
-    let target = input.view.object(&kinds::DEPLOYMENT.named(input.canary.namespace(), &spec.target_ref.name));
+    let target = input
+        .view
+        .object(&kinds::DEPLOYMENT.named(input.canary.namespace(), &spec.target_ref.name));
     let revision = target.present().map(|target| revision::of_deployment(target));
     let analysed = revision == status.last_applied_spec;
     let threshold = spec.analysis.as_ref().map_or(1, crds::analysis::Analysis::threshold);
     let in_time = matches!(status.phase, Phase::Progressing | Phase::WaitingPromotion);
     let allowed = spec.skips_analysis() || status.failed_checks < threshold;
     if !(analysed && in_time && allowed) {
-        let what = format!("{} in {} with {} failed checks", write.object, status.phase, status.failed_checks);
-        found.push(Violation { id: ANALYSED_ONLY, what });
+        let what = format!(
+            "{} in {} with {} failed checks",
+            write.object, status.phase, status.failed_checks
+        );
+        found.push(Violation {
+            id: ANALYSED_ONLY,
+            what,
+        });
     }
 }
 
@@ -130,8 +170,12 @@ fn promotes_analysed_only(input: &Input<'_>, write: &Write, found: &mut Vec<Viol
 fn available(input: &Input<'_>) -> (i64, i64) {
     let spec = &input.canary.spec;
     let of = |name: &str| {
-        let seen = input.view.object(&kinds::DEPLOYMENT.named(input.canary.namespace(), name));
-        seen.present().and_then(|object| object["status"]["availableReplicas"].as_i64()).unwrap_or(0)
+        let seen = input
+            .view
+            .object(&kinds::DEPLOYMENT.named(input.canary.namespace(), name));
+        seen.present()
+            .and_then(|object| object["status"]["availableReplicas"].as_i64())
+            .unwrap_or(0)
     };
     (of(&spec.primary_name()), of(&spec.target_ref.name))
 }

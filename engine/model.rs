@@ -52,6 +52,8 @@ pub struct Model {
     pub alerts: Vec<Alert>,
     /// `phase primary/canary failedChecks iterations` after each step that changed one of them.
     pub trajectory: Vec<String>,
+    /// `verb: why` of each step.
+    pub decisions: Vec<String>,
     /// Invariants broken so far.
     pub violations: Vec<Violation>,
 }
@@ -65,9 +67,14 @@ pub enum End {
     Stopped,
 }
 
-impl View for Model {
+/// The cluster as it was when a step began.
+struct Pinned(BTreeMap<ObjectRef, Arc<Value>>);
+
+impl View for Pinned {
     fn object(&self, of: &ObjectRef) -> Seen {
-        self.objects.get(of).map_or(Seen::Absent, |object| Seen::Present(object.clone()))
+        self.0
+            .get(of)
+            .map_or(Seen::Absent, |object| Seen::Present(object.clone()))
     }
 
     fn digest(&self, _: &ObjectRef, _: &str) -> Option<Digest> {
@@ -97,6 +104,7 @@ impl Model {
             events: Vec::new(),
             alerts: Vec::new(),
             trajectory: Vec::new(),
+            decisions: Vec::new(),
             violations: Vec::new(),
         };
         model.put(canary_at, canary.clone());
@@ -109,7 +117,11 @@ impl Model {
     /// Store an object as a new version.
     pub fn put(&mut self, at: ObjectRef, mut object: Value) {
         self.version += 1;
-        set(&mut object, &["metadata", "resourceVersion"], self.version.to_string().into());
+        set(
+            &mut object,
+            &["metadata", "resourceVersion"],
+            self.version.to_string().into(),
+        );
         self.objects.insert(at, Arc::new(object));
     }
 
@@ -120,7 +132,11 @@ impl Model {
 
     /// Change an object as a user would.
     pub fn edit(&mut self, at: &ObjectRef, patch: &Value) {
-        let mut object = self.objects.get(at).map(|object| (**object).clone()).unwrap_or_default();
+        let mut object = self
+            .objects
+            .get(at)
+            .map(|object| (**object).clone())
+            .unwrap_or_default();
         merge(&mut object, patch);
         let generation = object["metadata"]["generation"].as_i64().unwrap_or(1) + 1;
         set(&mut object, &["metadata", "generation"], generation.into());
@@ -134,7 +150,11 @@ impl Model {
 
     /// The Canary as it is stored.
     pub fn canary(&self) -> Canary {
-        let stored = self.objects.get(&self.canary_at).map(|object| (**object).clone()).unwrap_or_default();
+        let stored = self
+            .objects
+            .get(&self.canary_at)
+            .map(|object| (**object).clone())
+            .unwrap_or_default();
         crds::decode::decode(&stored).unwrap_or_else(|_| Canary::new("", crds::CanarySpec::default()))
     }
 
@@ -145,13 +165,20 @@ impl Model {
 
     /// Move time.
     pub fn wait(&mut self, seconds: i64) {
-        self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(self.now);
+        self.now = self
+            .now
+            .checked_add(SignedDuration::from_secs(seconds))
+            .unwrap_or(self.now);
     }
 
     /// Play the Deployment controller: every Deployment gets the status that its spec and its annotation `lab/never-ready` call for.
     pub fn settle(&mut self) {
-        let deployments: Vec<ObjectRef> =
-            self.objects.keys().filter(|at| at.kind == kinds::DEPLOYMENT).cloned().collect();
+        let deployments: Vec<ObjectRef> = self
+            .objects
+            .keys()
+            .filter(|at| at.kind == kinds::DEPLOYMENT)
+            .cloned()
+            .collect();
         for at in deployments {
             let Some(object) = self.get(&at) else { continue };
             let mut next = (*object).clone();
@@ -167,9 +194,10 @@ impl Model {
     pub fn step(&mut self) -> End {
         let mut evidence = Vec::new();
         let mut first = None;
+        let mut canary = self.canary();
+        let view = Pinned(self.objects.clone());
         for _ in 0..ROUNDS_MAX {
-            let canary = self.canary();
-            let answer = self.ask_engine(&canary, &evidence);
+            let answer = self.ask_engine(&canary, &view, &evidence);
             match answer {
                 Step::Ask(asks) => evidence.extend(asks.iter().map(|ask| self.answer(&canary, ask))),
                 Step::Do(writes) => match self.apply(&writes) {
@@ -182,12 +210,18 @@ impl Model {
                     }
                     let aftermath = done.aftermath;
                     let first = first.get_or_insert(done).clone();
-                    let Some(ending) = aftermath else { return End::Done(first) };
+                    let Some(ending) = aftermath else {
+                        return End::Done(first);
+                    };
                     evidence = vec![Outcome::Ended(ending)];
+                    canary = self.canary();
                 }
             }
         }
-        self.violations.push(Violation { id: "L1", what: "a step does not come to an end".into() });
+        self.violations.push(Violation {
+            id: "L1",
+            what: "a step does not come to an end".into(),
+        });
         End::Stopped
     }
 
@@ -197,20 +231,22 @@ impl Model {
             if phases.contains(&self.phase()) {
                 return true;
             }
-            self.settle();
+            let version = self.version;
             let End::Done(done) = self.step() else { return false };
             self.settle();
-            let wake = done.wake.unwrap_or(self.now);
-            self.now = wake.clamp(self.now, self.now.checked_add(SignedDuration::from_secs(600)).unwrap_or(self.now));
+            // What changed wakes the canary at once; only where nothing did, time passes.
+            if self.version == version {
+                self.now = done.wake.unwrap_or(self.now).max(self.now);
+            }
         }
         phases.contains(&self.phase())
     }
 
-    fn ask_engine(&mut self, canary: &Canary, evidence: &[Outcome]) -> Step {
+    fn ask_engine(&mut self, canary: &Canary, view: &Pinned, evidence: &[Outcome]) -> Step {
         let input = Input {
             canary,
             legacy: &[],
-            view: self,
+            view,
             settings: &self.settings,
             evidence,
             last_check: self.last_check,
@@ -264,7 +300,13 @@ impl Model {
             (Act::Merge { .. } | Act::Delete { .. }, None) => {
                 return Err(Trouble::NotFound(format!("{} not found", write.object)));
             }
-            (Act::Merge { patch, resource_version: wanted }, Some(current)) => {
+            (
+                Act::Merge {
+                    patch,
+                    resource_version: wanted,
+                },
+                Some(current),
+            ) => {
                 if !wanted.is_empty() && resource_version(&current) != wanted {
                     return Err(Trouble::Conflict(format!("{} has changed", write.object)));
                 }
@@ -287,7 +329,9 @@ impl Model {
             if self.is_stopped() {
                 return false;
             }
-            let Some(current) = self.get(&self.canary_at) else { return false };
+            let Some(current) = self.get(&self.canary_at) else {
+                return false;
+            };
             let mut next = (*current).clone();
             next["status"] = serde_json::to_value(status).unwrap_or_default();
             self.put(self.canary_at.clone(), next);
@@ -296,6 +340,8 @@ impl Model {
         if done.checked {
             self.last_check = Some(self.now);
         }
+        self.decisions
+            .push(format!("{} {}: {}", self.now, done.decision.verb, done.decision.why));
         self.events.extend(done.events.iter().cloned());
         self.alerts.extend(done.alerts.iter().cloned());
         self.note();
@@ -309,7 +355,11 @@ impl Model {
         let route = crate::routes::provider(name).and_then(|provider| {
             let objects: Vec<Arc<Value>> = provider.objects(&canary).iter().filter_map(|at| self.get(at)).collect();
             let current = objects.iter().map(|object| Some(&**object)).collect();
-            let context = crate::routes::Context { canary: &canary, current, selector_key: None };
+            let context = crate::routes::Context {
+                canary: &canary,
+                current,
+                selector_key: None,
+            };
             provider.observed(&context).ok()
         });
         let route = route.map_or_else(|| "-".into(), |split| format!("{}/{}", split.primary, split.canary));
@@ -325,12 +375,17 @@ impl Model {
 
 /// An HTTP answer.
 pub fn answer(status: u16, body: &str) -> crate::http::Response {
-    crate::http::Response { status, body: body.to_owned(), retry_after: None }
+    crate::http::Response {
+        status,
+        body: body.to_owned(),
+        retry_after: None,
+    }
 }
 
 /// A Prometheus answer with one sample.
 pub fn vector(value: &str) -> String {
-    json!({"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, value]}]}}).to_string()
+    json!({"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, value]}]}})
+        .to_string()
 }
 
 fn deployment_status(deployment: &Value, now: Timestamp) -> Value {

@@ -56,8 +56,12 @@ pub mod kinds {
     /// core Secret.
     pub const SECRET: Kind = kind("", "v1", "Secret", "secrets");
     /// autoscaling HorizontalPodAutoscaler.
-    pub const HORIZONTAL_POD_AUTOSCALER: Kind =
-        kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers");
+    pub const HORIZONTAL_POD_AUTOSCALER: Kind = kind(
+        "autoscaling",
+        "v2",
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+    );
     /// Gateway API HTTPRoute.
     pub const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
 }

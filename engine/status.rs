@@ -22,7 +22,10 @@ pub struct Draft {
 impl Draft {
     /// Start from the stored status.
     pub fn of(stored: Option<&CanaryStatus>, now: Timestamp) -> Self {
-        Self { next: stored.cloned().unwrap_or_default(), now }
+        Self {
+            next: stored.cloned().unwrap_or_default(),
+            now,
+        }
     }
 
     /// Enter a phase. `kind` is the target's kind, for the text; `note` replaces the text that the phase brings.
@@ -47,7 +50,9 @@ impl Draft {
         if old.is_some_and(|old| old.status == status && old.reason == reason) {
             return self;
         }
-        let kept = old.filter(|old| old.status == status).and_then(|old| old.last_transition_time);
+        let kept = old
+            .filter(|old| old.status == status)
+            .and_then(|old| old.last_transition_time);
         let condition = Condition {
             kind: kind.to_owned(),
             status: status.to_owned(),

@@ -15,7 +15,9 @@ const COPIED: [&str; 3] = ["data", "binaryData", "type"];
 
 /// Where the copy of a ConfigMap or Secret lives.
 pub fn copy_ref(source: &ObjectRef) -> ObjectRef {
-    source.kind.named(&source.namespace, &format!("{}-primary", source.name))
+    source
+        .kind
+        .named(&source.namespace, &format!("{}-primary", source.name))
 }
 
 /// The copy `<name>-primary` of a ConfigMap or Secret as it shall be, made from the copy as it is (workloads.md 12.4).

@@ -24,7 +24,10 @@ pub fn primary(canary: &Canary, scaler: &AutoscalerRef, source: &Value, current:
         }
     }
     let limits = scaler.primary_scaler_replicas.clone().unwrap_or_default();
-    for (field, limit) in [("minReplicas", limits.min_replicas), ("maxReplicas", limits.max_replicas)] {
+    for (field, limit) in [
+        ("minReplicas", limits.min_replicas),
+        ("maxReplicas", limits.max_replicas),
+    ] {
         if let Some(limit) = limit.and_then(Number::whole) {
             set(&mut desired, &["spec", field], limit.into());
         }

@@ -44,7 +44,11 @@ fn hooks(cx: &mut Cx<'_>, kind: Kind) -> Flow<bool> {
 /// Ask for all metrics at once and judge them in order. All values are exported; the first that does not pass is told (W-30 in part).
 fn measure(cx: &mut Cx<'_>) -> Flow<bool> {
     let questions = queries::questions(cx, Aim::Value)?;
-    let asks: Vec<Ask> = questions.iter().filter_map(|question| question.asked.as_ref().ok()).map(ask).collect();
+    let asks: Vec<Ask> = questions
+        .iter()
+        .filter_map(|question| question.asked.as_ref().ok())
+        .map(ask)
+        .collect();
     let mut answers = cx.ask(asks)?.into_iter();
     let mut passed = true;
     for question in &questions {
@@ -54,7 +58,10 @@ fn measure(cx: &mut Cx<'_>) -> Flow<bool> {
         };
         if let Some(value) = check.value {
             let value = metrics::exported(&question.source, value);
-            cx.measure(Measure::Metric { name: question.metric.name.clone(), value });
+            cx.measure(Measure::Metric {
+                name: question.metric.name.clone(),
+                value,
+            });
         }
         if check.verdict != Verdict::Pass && passed {
             passed = false;
@@ -90,7 +97,11 @@ fn judge(cx: &Cx<'_>, question: &Question<'_>, reader: Reader, answer: Option<Ou
 /// One failed check more. At the threshold the run is rolled back at once: documented is `interval * threshold` (controller.md 4.10).
 fn fail(cx: &Cx<'_>) -> Done {
     let failed = cx.status().failed_checks + 1;
-    let wake = if failed >= cx.analysis().threshold() { cx.now } else { after(cx.now, cx.interval()) };
+    let wake = if failed >= cx.analysis().threshold() {
+        cx.now
+    } else {
+        after(cx.now, cx.interval())
+    };
     let draft = cx.draft().with(|status| status.failed_checks = failed);
     cx.save("halt", format!("failed checks: {failed}"), draft, wake)
 }

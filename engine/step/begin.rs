@@ -6,8 +6,7 @@ use super::{
     Cx, Flow,
     context::Pause,
     ensure::{self, Release},
-    gates,
-    providers, rollback, texts,
+    gates, providers, rollback, texts,
 };
 use crate::{
     alerts::texts as alert,
@@ -30,7 +29,10 @@ pub(super) fn initialized(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
     cx.event(Event::normal(phase, texts::initialized(&cx.canary_name())));
     cx.alert(alert::initialized(cx.kind()));
     cx.measure(Measure::Status(phase));
-    cx.measure(Measure::Weight { primary: 100, canary: 0 });
+    cx.measure(Measure::Weight {
+        primary: 100,
+        canary: 0,
+    });
     let draft = cx.draft().phase(phase, cx.kind(), None).with(|status| {
         status.canary_weight = 0;
         status.failed_checks = 0;
@@ -45,7 +47,10 @@ pub(super) fn initialized(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
 /// Nothing runs: watch for a change of the target or of its configs.
 pub(super) fn idle(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     cx.measure(Measure::Status(cx.phase));
-    cx.measure(Measure::Weight { primary: release.split.primary, canary: release.split.canary });
+    cx.measure(Measure::Weight {
+        primary: release.split.primary,
+        canary: release.split.canary,
+    });
     take_over(cx, release)?;
     if !changed(cx, release) {
         return follow(cx, release);
@@ -106,7 +111,10 @@ fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     let target = &release.target.object;
     let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler_minimum(cx));
     ensure::scale_target(cx, release, replicas)?;
-    cx.event(Event::normal(Phase::Progressing, texts::new_revision(&cx.target_name())));
+    cx.event(Event::normal(
+        Phase::Progressing,
+        texts::new_revision(&cx.target_name()),
+    ));
     cx.alert(alert::started());
     cx.measure(Measure::Status(Phase::Progressing));
     Ok(progress(cx, release, "start", "the target has a new revision"))
@@ -114,13 +122,17 @@ fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 
 /// Enter Progressing with fresh counters and the revision that is now under analysis.
 fn progress(cx: &Cx<'_>, release: &Release, verb: &'static str, why: &str) -> Done {
-    let draft = cx.draft().phase(Phase::Progressing, cx.kind(), None).without(HELD).with(|status| {
-        status.canary_weight = release.split.canary;
-        status.failed_checks = 0;
-        status.iterations = 0;
-        status.last_applied_spec = Some(release.revision.clone());
-        status.tracked_configs.clone_from(&release.configs.checksums);
-    });
+    let draft = cx
+        .draft()
+        .phase(Phase::Progressing, cx.kind(), None)
+        .without(HELD)
+        .with(|status| {
+            status.canary_weight = release.split.canary;
+            status.failed_checks = 0;
+            status.iterations = 0;
+            status.last_applied_spec = Some(release.revision.clone());
+            status.tracked_configs.clone_from(&release.configs.checksums);
+        });
     cx.save(verb, why, draft, cx.in_an_interval())
 }
 
@@ -138,8 +150,16 @@ pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<
     }
     ensure::shift(cx, release, Split::PRIMARY)?;
     cx.say(texts::restart(&cx.target_name()));
-    cx.measure(Measure::Weight { primary: 100, canary: 0 });
-    Err(Pause::End(progress(cx, release, "restart", "the target has a further revision")))
+    cx.measure(Measure::Weight {
+        primary: 100,
+        canary: 0,
+    });
+    Err(Pause::End(progress(
+        cx,
+        release,
+        "restart",
+        "the target has a further revision",
+    )))
 }
 
 /// Whether the target is again exactly what the primary runs: nothing is left to release (W-7).
@@ -160,15 +180,22 @@ fn end_set_back(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     ensure::scale_target(cx, release, 0)?;
     cx.say(texts::set_back(&cx.target_name()));
     cx.measure(Measure::Status(Phase::Succeeded));
-    cx.measure(Measure::Weight { primary: 100, canary: 0 });
-    let note = format!("{} was set back to the promoted revision.", cx.kind());
-    let draft = cx.draft().phase(Phase::Succeeded, cx.kind(), Some(note)).without(HELD).with(|status| {
-        status.canary_weight = 0;
-        status.iterations = 0;
-        status.failed_checks = 0;
-        status.last_applied_spec = Some(release.revision.clone());
-        status.tracked_configs.clone_from(&release.configs.checksums);
+    cx.measure(Measure::Weight {
+        primary: 100,
+        canary: 0,
     });
+    let note = format!("{} was set back to the promoted revision.", cx.kind());
+    let draft = cx
+        .draft()
+        .phase(Phase::Succeeded, cx.kind(), Some(note))
+        .without(HELD)
+        .with(|status| {
+            status.canary_weight = 0;
+            status.iterations = 0;
+            status.failed_checks = 0;
+            status.last_applied_spec = Some(release.revision.clone());
+            status.tracked_configs.clone_from(&release.configs.checksums);
+        });
     Ok(cx.save("set-back", "the target is what the primary runs", draft, cx.now))
 }
 
@@ -179,7 +206,11 @@ fn changed(cx: &Cx<'_>, release: &Release) -> bool {
 
 fn configs_changed(cx: &Cx<'_>, release: &Release) -> bool {
     let stored = cx.status().tracked_configs;
-    release.configs.checksums.as_ref().is_some_and(|now| configs::changed(stored.as_ref(), now))
+    release
+        .configs
+        .checksums
+        .as_ref()
+        .is_some_and(|now| configs::changed(stored.as_ref(), now))
 }
 
 /// In Failed the stored hash follows a target that was set back, so that the bad revision counts as new when it comes again.
@@ -188,8 +219,15 @@ fn follow(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
     if cx.phase != Phase::Failed || !behind {
         return Ok(cx.idle("nothing has changed"));
     }
-    let draft = cx.draft().with(|status| status.last_applied_spec = Some(release.revision.clone()));
-    Ok(cx.save("follow", "the target was set back to the promoted revision", draft, cx.now))
+    let draft = cx
+        .draft()
+        .with(|status| status.last_applied_spec = Some(release.revision.clone()));
+    Ok(cx.save(
+        "follow",
+        "the target was set back to the promoted revision",
+        draft,
+        cx.now,
+    ))
 }
 
 /// Hashes that the peer stored cannot be compared with ours. An idle canary whose primary runs what the target says is adopted silently
@@ -210,13 +248,20 @@ fn take_over(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
             status.last_promoted_spec = Some(release.revision.clone());
         }
     });
-    Err(Pause::End(cx.save("take-over", "hashes of another implementation are replaced", draft, cx.now)))
+    Err(Pause::End(cx.save(
+        "take-over",
+        "hashes of another implementation are replaced",
+        draft,
+        cx.now,
+    )))
 }
 
 /// `minReplicas` of the target's scaler, where one is referenced and found.
 fn scaler_minimum(cx: &Cx<'_>) -> Option<i64> {
     let scaler = cx.canary.spec.autoscaler_ref.as_ref()?;
     let at = kinds::HORIZONTAL_POD_AUTOSCALER.named(cx.canary.namespace(), &scaler.name);
-    let Seen::Present(object) = cx.object(&at) else { return Some(1) };
+    let Seen::Present(object) = cx.object(&at) else {
+        return Some(1);
+    };
     Some(object["spec"]["minReplicas"].as_i64().unwrap_or(1))
 }

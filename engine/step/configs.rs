@@ -33,7 +33,10 @@ pub(super) struct Pair {
 /// Look at every reference of the pod template; read those whose version is not known yet.
 pub(super) fn of(cx: &mut Cx<'_>, template: &Value) -> Flow<Configs> {
     if !cx.settings.config_tracking {
-        return Ok(Configs { tracked: BTreeSet::new(), checksums: None });
+        return Ok(Configs {
+            tracked: BTreeSet::new(),
+            checksums: None,
+        });
     }
     let references = configs::references(template, cx.canary.namespace());
     let mut digests: Vec<(Reference, Digest)> = Vec::new();
@@ -45,7 +48,10 @@ pub(super) fn of(cx: &mut Cx<'_>, template: &Value) -> Flow<Configs> {
             Look::Unread => unread.push(reference),
         }
     }
-    let asks = unread.iter().map(|reference| Ask::Read(reference.object.clone())).collect();
+    let asks = unread
+        .iter()
+        .map(|reference| Ask::Read(reference.object.clone()))
+        .collect();
     for (reference, outcome) in unread.iter().zip(cx.ask(asks)?) {
         if let Some(object) = read(cx, &reference.object, outcome)? {
             digests.push((reference.clone(), configs::digest(&object)));
@@ -56,7 +62,12 @@ pub(super) fn of(cx: &mut Cx<'_>, template: &Value) -> Flow<Configs> {
     digests.retain(|(_, digest)| digest.tracked);
     Ok(Configs {
         tracked: digests.iter().map(|(reference, _)| reference.object.clone()).collect(),
-        checksums: Some(digests.into_iter().map(|(reference, digest)| (reference.key(), digest.checksum)).collect()),
+        checksums: Some(
+            digests
+                .into_iter()
+                .map(|(reference, digest)| (reference.key(), digest.checksum))
+                .collect(),
+        ),
     })
 }
 
@@ -78,7 +89,11 @@ fn look(cx: &mut Cx<'_>, reference: &Reference) -> Flow<Look> {
 }
 
 fn missing(cx: &mut Cx<'_>, reference: &Reference) -> Pause {
-    cx.blocked(format!("{} is referenced by {} but missing", reference.object, cx.target_name()))
+    cx.blocked(format!(
+        "{} is referenced by {} but missing",
+        reference.object,
+        cx.target_name()
+    ))
 }
 
 /// The object of a read, or the end of the step where it could not be read.
@@ -92,18 +107,30 @@ pub(super) fn read(cx: &mut Cx<'_>, object: &ObjectRef, outcome: Outcome) -> Flo
 
 /// Read all tracked configs and their copies, to copy them.
 pub(super) fn pairs(cx: &mut Cx<'_>, tracked: &BTreeSet<ObjectRef>) -> Flow<Vec<Pair>> {
-    let refs: Vec<(ObjectRef, ObjectRef)> =
-        tracked.iter().map(|source| (source.clone(), configs::copy_ref(source))).collect();
-    let asks = refs.iter().flat_map(|(source, copy)| [Ask::Read(source.clone()), Ask::Read(copy.clone())]).collect();
+    let refs: Vec<(ObjectRef, ObjectRef)> = tracked
+        .iter()
+        .map(|source| (source.clone(), configs::copy_ref(source)))
+        .collect();
+    let asks = refs
+        .iter()
+        .flat_map(|(source, copy)| [Ask::Read(source.clone()), Ask::Read(copy.clone())])
+        .collect();
     let mut outcomes = cx.ask(asks)?.into_iter();
     let mut pairs = Vec::new();
     for (source_ref, copy_ref) in refs {
-        let (Some(source), Some(copy)) = (outcomes.next(), outcomes.next()) else { break };
+        let (Some(source), Some(copy)) = (outcomes.next(), outcomes.next()) else {
+            break;
+        };
         let Some(source) = read(cx, &source_ref, source)? else {
             return Err(cx.blocked(format!("{source_ref} is gone")));
         };
         let copy = read(cx, &copy_ref, copy)?;
-        pairs.push(Pair { source_ref, source, copy_ref, copy });
+        pairs.push(Pair {
+            source_ref,
+            source,
+            copy_ref,
+            copy,
+        });
     }
     Ok(pairs)
 }

@@ -107,7 +107,11 @@ impl<'a> Cx<'a> {
 
     /// When the next check is due: an interval after the last check or status write, whichever is later.
     pub(super) fn due(&self) -> Timestamp {
-        let written = self.canary.status.as_ref().and_then(|status| status.last_transition_time);
+        let written = self
+            .canary
+            .status
+            .as_ref()
+            .and_then(|status| status.last_transition_time);
         let last = self.last_check.max(written).unwrap_or(Timestamp::MIN);
         after(last, self.interval())
     }
@@ -212,12 +216,21 @@ impl<'a> Cx<'a> {
 
     /// End with a new status and look again at `wake`.
     pub(super) fn save(&self, verb: &'static str, why: impl Into<String>, draft: Draft, wake: Timestamp) -> Done {
-        Done { status: Some(draft.finish()), wake: Some(wake), decision: decision(verb, why), ..Done::default() }
+        Done {
+            status: Some(draft.finish()),
+            wake: Some(wake),
+            decision: decision(verb, why),
+            ..Done::default()
+        }
     }
 
     /// End without a status write and look again after `pause`.
     pub(super) fn wake_in(&self, verb: &'static str, why: impl Into<String>, pause: Duration) -> Done {
-        Done { wake: Some(after(self.now, pause)), decision: decision(verb, why), ..Done::default() }
+        Done {
+            wake: Some(after(self.now, pause)),
+            decision: decision(verb, why),
+            ..Done::default()
+        }
     }
 
     /// End because there is nothing to do until something changes. Canaries that rest do not all look again at the same moment (W-54).
@@ -247,7 +260,11 @@ impl<'a> Cx<'a> {
 }
 
 pub(super) fn decision(verb: &'static str, why: impl Into<String>) -> Decision {
-    Decision { verb, why: why.into(), checks: Vec::new() }
+    Decision {
+        verb,
+        why: why.into(),
+        checks: Vec::new(),
+    }
 }
 
 /// `time + duration`, held at the end of time.

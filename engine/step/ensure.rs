@@ -56,7 +56,12 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
     if cx.phase.is_initializing() {
         notes.into_iter().for_each(|note| cx.warn(note));
     }
-    Ok(Target { at, object, selector, ports })
+    Ok(Target {
+        at,
+        object,
+        selector,
+        ports,
+    })
 }
 
 /// Make or repair all generated objects, in the order that keeps traffic flowing: a Service before what it selects, the primary
@@ -82,7 +87,15 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
         return Err(cx.blocked(format!("spec.provider: {}", routes::hint(name))));
     };
     let revision = revision::of_deployment(&target.object);
-    let mut release = Release { target, primary_at, primary, revision, configs, provider, split: Split::PRIMARY };
+    let mut release = Release {
+        target,
+        primary_at,
+        primary,
+        revision,
+        configs,
+        provider,
+        split: Split::PRIMARY,
+    };
     keep_route(cx, &mut release)?;
     Ok(release)
 }
@@ -107,7 +120,11 @@ fn service(cx: &Cx<'_>, role: Role, target: &Target) -> Option<Write> {
 fn keep_route(cx: &mut Cx<'_>, release: &mut Release) -> Flow<()> {
     let observed = observed(cx, release)?;
     release.split = observed.unwrap_or_else(|| from_status(cx));
-    let wanted = if rests_on_primary(cx, release) { Split::PRIMARY } else { release.split };
+    let wanted = if rests_on_primary(cx, release) {
+        Split::PRIMARY
+    } else {
+        release.split
+    };
     shift(cx, release, wanted)
 }
 
@@ -123,8 +140,15 @@ fn rests_on_primary(cx: &Cx<'_>, release: &Release) -> bool {
 
 /// Weights of a route that is missing: those of the run, so that a deleted route does not throw the run back.
 fn from_status(cx: &Cx<'_>) -> Split {
-    let running = matches!(cx.phase, Phase::Progressing | Phase::WaitingPromotion | Phase::Promoting | Phase::Failed);
-    let canary = if running { cx.status().canary_weight.clamp(0, 100) } else { 0 };
+    let running = matches!(
+        cx.phase,
+        Phase::Progressing | Phase::WaitingPromotion | Phase::Promoting | Phase::Failed
+    );
+    let canary = if running {
+        cx.status().canary_weight.clamp(0, 100)
+    } else {
+        0
+    };
     Split::of(canary)
 }
 
@@ -181,7 +205,11 @@ fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<(Vec<ObjectRef>, Ve
 
 fn not_installed(cx: &mut Cx<'_>, at: &ObjectRef) -> Pause {
     let kind = at.kind;
-    cx.blocked(format!("{} {} is not installed in this cluster; install its CRD to go on", kind.kind, kind.api_version()))
+    cx.blocked(format!(
+        "{} {} is not installed in this cluster; install its CRD to go on",
+        kind.kind,
+        kind.api_version()
+    ))
 }
 
 fn context<'c>(cx: &Cx<'c>, release: &'c Release, current: &'c [Option<Arc<Value>>]) -> Context<'c> {
@@ -195,7 +223,10 @@ fn context<'c>(cx: &Cx<'c>, release: &'c Release, current: &'c [Option<Arc<Value
 /// Whether the gateway has accepted the route as it is written; it holds the run back, never a rollback (RM-11).
 pub(super) fn accepted(cx: &mut Cx<'_>, release: &Release) -> Flow<Result<(), String>> {
     let (_, current) = route_objects(cx, release)?;
-    Ok(release.provider.accepted(&context(cx, release, &current)).map_err(|unready| unready.to_string()))
+    Ok(release
+        .provider
+        .accepted(&context(cx, release, &current))
+        .map_err(|unready| unready.to_string()))
 }
 
 /// Pods of a workload that are available.
@@ -228,13 +259,27 @@ pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
     let since = cx.status().last_transition_time.unwrap_or(cx.now);
     let end = after(since, Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
     match readiness {
-        Readiness::NotReady { message, final_: false, deadline } if cx.now >= end => {
+        Readiness::NotReady {
+            message,
+            final_: false,
+            deadline,
+        } if cx.now >= end => {
             let message = format!("{message}; exceeded its progressDeadlineSeconds: {seconds}");
-            Readiness::NotReady { message, final_: true, deadline }
+            Readiness::NotReady {
+                message,
+                final_: true,
+                deadline,
+            }
         }
-        Readiness::NotReady { message, final_, deadline } => {
-            Readiness::NotReady { message, final_, deadline: Some(deadline.map_or(end, |deadline| deadline.min(end))) }
-        }
+        Readiness::NotReady {
+            message,
+            final_,
+            deadline,
+        } => Readiness::NotReady {
+            message,
+            final_,
+            deadline: Some(deadline.map_or(end, |deadline| deadline.min(end))),
+        },
         Readiness::Ready => Readiness::Ready,
     }
 }
@@ -243,7 +288,10 @@ pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
 pub(super) fn scale_target(cx: &mut Cx<'_>, release: &Release, replicas: i64) -> Flow<()> {
     let target = &release.target;
     if replicas == 0 && available(&release.primary) == 0 && available(&target.object) > 0 {
-        return Err(cx.blocked(format!("not scaling down {}: the primary has no available pods", cx.target_name())));
+        return Err(cx.blocked(format!(
+            "not scaling down {}: the primary has no available pods",
+            cx.target_name()
+        )));
     }
     let desired = workloads::scaled(&target.object, replicas);
     let write = Write::towards(target.at.clone(), Some(&target.object), desired);

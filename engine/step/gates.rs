@@ -25,7 +25,12 @@ pub(super) fn confirm(cx: &mut Cx<'_>, kind: Kind, phase: Phase) -> Flow<Result<
             Ok(()) => tell_outcome(cx, kind, hook, &outcome),
             Err(cause) => {
                 let muted = hook.mute_alert == Some(true);
-                return Ok(Err(Closed { name: hook.name.clone(), kind, cause, muted }));
+                return Ok(Err(Closed {
+                    name: hook.name.clone(),
+                    kind,
+                    cause,
+                    muted,
+                }));
             }
         }
     }

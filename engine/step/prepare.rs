@@ -41,7 +41,9 @@ fn refusal(draft: Draft, canary: &Canary, phase: Phase, message: String, now: Ti
     if told.is_some_and(|told| told.reason == INVALID && told.message.as_deref() == Some(message.as_str())) {
         return None;
     }
-    let draft = draft.without(ACCEPTED).condition(ACCEPTED, "False", INVALID, message.clone());
+    let draft = draft
+        .without(ACCEPTED)
+        .condition(ACCEPTED, "False", INVALID, message.clone());
     Some(Done {
         status: Some(draft.finish()),
         events: vec![Event::error(phase, message.clone())],
@@ -67,7 +69,12 @@ pub(super) fn refuse_what_cannot_work(cx: &mut Cx<'_>) -> Flow<()> {
     }
     if accepted.is_some_and(|condition| condition.status == "False") {
         let draft = cx.draft().without(ACCEPTED);
-        return Err(Pause::End(cx.save("accept", "what was refused has been mended", draft, cx.now)));
+        return Err(Pause::End(cx.save(
+            "accept",
+            "what was refused has been mended",
+            draft,
+            cx.now,
+        )));
     }
     Ok(())
 }

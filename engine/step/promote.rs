@@ -9,7 +9,7 @@ use super::{
     begin::wait_until_due,
     configs::{self, Configs},
     ensure::{self, Release, Target},
-    rollback, texts,
+    rollback, rollout, texts,
 };
 use crate::{
     ObjectRef,
@@ -25,12 +25,7 @@ use crate::{
 };
 
 /// Make the primary with the copies of its configs.
-pub(super) fn create_primary(
-    cx: &mut Cx<'_>,
-    target: &Target,
-    at: &ObjectRef,
-    configs: &Configs,
-) -> Flow<Arc<Value>> {
+pub(super) fn create_primary(cx: &mut Cx<'_>, target: &Target, at: &ObjectRef, configs: &Configs) -> Flow<Arc<Value>> {
     let mut writes = config_copies(cx, configs)?;
     let primary = projected(cx, target, configs).new_primary(&target.object);
     writes.push(Write::towards(at.clone(), None, primary));
@@ -54,12 +49,15 @@ fn primary_name(cx: &Cx<'_>) -> String {
     format!("{}.{}", cx.canary.spec.primary_name(), cx.canary.namespace())
 }
 
-/// Whether anything had to be written.
-fn copy_to_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<bool> {
+fn copy_to_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
     let mut writes = config_copies(cx, &release.configs)?;
     let desired = projection(cx, release).promoted(&release.target.object, &release.primary);
-    writes.push(Write::towards(release.primary_at.clone(), Some(&release.primary), desired));
-    Ok(!cx.write(writes)?.is_empty())
+    writes.push(Write::towards(
+        release.primary_at.clone(),
+        Some(&release.primary),
+        desired,
+    ));
+    cx.write(writes).map(drop)
 }
 
 /// The writes that bring the `-primary` copies of all tracked configs up to date. A config that changed since it was looked at ends the
@@ -73,7 +71,12 @@ fn config_copies(cx: &mut Cx<'_>, configs: &Configs) -> Flow<Vec<Option<Write>>>
         if seen != Some(&digest(&pair.source).checksum) {
             return Err(cx.blocked(format!("{key} changed a moment ago")));
         }
-        let desired = copy(cx.canary, &pair.source, pair.copy.as_deref(), &cx.settings.include_label_prefixes);
+        let desired = copy(
+            cx.canary,
+            &pair.source,
+            pair.copy.as_deref(),
+            &cx.settings.include_label_prefixes,
+        );
         writes.push(Write::towards(pair.copy_ref, pair.copy.as_deref(), desired));
     }
     Ok(writes)
@@ -110,7 +113,11 @@ pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if !release.provider.capabilities.weights || release.split.canary == 0 {
         return Ok(finalise(cx, "all traffic is on the primary"));
     }
-    let step = cx.analysis().step_weight_promotion.and_then(crds::Number::whole).filter(|step| *step > 0);
+    let step = cx
+        .analysis()
+        .step_weight_promotion
+        .and_then(crds::Number::whole)
+        .filter(|step| *step > 0);
     let primary = step.map_or(100, |step| (release.split.primary + step).min(100));
     let canary = 100 - primary;
     if step.is_none() {
@@ -125,7 +132,12 @@ pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         return Ok(finalise(cx, "all traffic is on the primary"));
     }
     let draft = cx.draft().with(|status| status.canary_weight = canary);
-    Ok(cx.save("give-back", format!("primary weight {primary}"), draft, cx.in_an_interval()))
+    Ok(cx.save(
+        "give-back",
+        format!("primary weight {primary}"),
+        draft,
+        cx.in_an_interval(),
+    ))
 }
 
 fn finalise(cx: &Cx<'_>, why: &str) -> Done {
@@ -139,7 +151,9 @@ fn finalise(cx: &Cx<'_>, why: &str) -> Done {
 fn wait_for_primary(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
     match ensure::in_time(cx, ensure::primary_readiness(cx, &release.primary)) {
         Readiness::Ready => Ok(None),
-        Readiness::NotReady { message, final_: true, .. } => {
+        Readiness::NotReady {
+            message, final_: true, ..
+        } => {
             cx.warn(message.clone());
             rollback::promotion_failed(cx, release, &message).map(Some)
         }
@@ -155,7 +169,10 @@ fn wait_for_primary(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>
 /// The traffic has been on the primary for an interval: scale the target down.
 pub(super) fn finalising(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if cx.now < cx.due() {
-        return Ok(wait_until_due(cx, "routes get an interval to settle before the target is scaled down"));
+        return Ok(wait_until_due(
+            cx,
+            "routes get an interval to settle before the target is scaled down",
+        ));
     }
     if let Some(done) = wait_for_primary(cx, release)? {
         return Ok(done);
@@ -168,8 +185,13 @@ pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<D
     if release.split.canary > 0 && ensure::available(&release.primary) > 0 {
         ensure::shift(cx, release, Split::PRIMARY)?;
     }
-    let copied = copy_to_primary(cx, release)?;
-    if copied {
+    // A primary that has the revision already is from an attempt that was interrupted: the target may be at zero by now.
+    let desired = projection(cx, release).promoted(&release.target.object, &release.primary);
+    if desired != *release.primary {
+        if let Some(done) = rollout::wait_for_pods(cx, release)? {
+            return Ok(done);
+        }
+        copy_to_primary(cx, release)?;
         cx.say(texts::copying(&cx.target_name(), &primary_name(cx)));
         return Ok(cx.wake_in("promote", "the analysis is skipped", cx.interval()));
     }
@@ -178,7 +200,9 @@ pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<D
             sync_scaler(cx)?;
             succeed(cx, release, true)
         }
-        Readiness::NotReady { message, final_: true, .. } => rollback::promotion_failed(cx, release, &message),
+        Readiness::NotReady {
+            message, final_: true, ..
+        } => rollback::promotion_failed(cx, release, &message),
         Readiness::NotReady { message, .. } => Ok(cx.wake_in("blocked", message, cx.interval())),
     }
 }
@@ -186,10 +210,20 @@ pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<D
 fn succeed(cx: &mut Cx<'_>, release: &Release, skipped: bool) -> Flow<Done> {
     ensure::scale_target(cx, release, 0)?;
     let phase = Phase::Succeeded;
-    cx.alert(if skipped { alert::promoted_unjudged() } else { alert::promoted() });
+    cx.alert(if skipped {
+        alert::promoted_unjudged()
+    } else {
+        alert::promoted()
+    });
     cx.measure(Measure::Status(phase));
-    cx.measure(Measure::Weight { primary: 100, canary: 0 });
-    cx.measure(Measure::Ended { promoted: true, skipped });
+    cx.measure(Measure::Weight {
+        primary: 100,
+        canary: 0,
+    });
+    cx.measure(Measure::Ended {
+        promoted: true,
+        skipped,
+    });
     let draft = cx.draft().phase(phase, cx.kind(), None).without(HELD).with(|status| {
         status.canary_weight = 0;
         status.iterations = 0;
@@ -211,13 +245,21 @@ fn sync_scaler(cx: &mut Cx<'_>) -> Flow<()> {
 }
 
 fn write_scaler(cx: &mut Cx<'_>, sync: bool) -> Flow<()> {
-    let Some(scaler) = cx.canary.spec.autoscaler_ref.clone().filter(|scaler| scaler.kind == hpa::KIND) else {
+    let Some(scaler) = cx
+        .canary
+        .spec
+        .autoscaler_ref
+        .clone()
+        .filter(|scaler| scaler.kind == hpa::KIND)
+    else {
         return Ok(());
     };
     let at = |name: &str| kinds::HORIZONTAL_POD_AUTOSCALER.named(cx.canary.namespace(), name);
     let (source_at, primary_at) = (at(&scaler.name), at(&format!("{}-primary", scaler.name)));
     let Seen::Present(source) = cx.object(&source_at) else {
-        return Err(cx.blocked(format!("{source_at} is not there; create it, or remove spec.autoscalerRef")));
+        return Err(cx.blocked(format!(
+            "{source_at} is not there; create it, or remove spec.autoscalerRef"
+        )));
     };
     let seen = cx.object(&primary_at);
     let current = seen.present().map(|object| &**object);

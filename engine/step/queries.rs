@@ -40,8 +40,10 @@ pub(super) enum Aim {
 /// The questions of all checks, in the order of a tick. Secrets that templates need are read first, all at once.
 pub(super) fn questions<'m>(cx: &mut Cx<'m>, aim: Aim) -> Flow<Vec<Question<'m>>> {
     let plan = metrics::plan(cx.canary);
-    let templates: Vec<Option<Result<Template, String>>> =
-        plan.iter().map(|(_, source)| source.template().map(|at| template(cx, source, &at))).collect();
+    let templates: Vec<Option<Result<Template, String>>> = plan
+        .iter()
+        .map(|(_, source)| source.template().map(|at| template(cx, source, &at)))
+        .collect();
     let secrets = secrets(cx, &templates)?;
     let mut questions = Vec::new();
     for ((metric, source), template) in plan.into_iter().zip(templates) {
@@ -75,10 +77,7 @@ fn template(cx: &Cx<'_>, source: &Source, at: &ObjectRef) -> Result<Template, St
     Ok(Template { object, secret })
 }
 
-fn secrets(
-    cx: &mut Cx<'_>,
-    templates: &[Option<Result<Template, String>>],
-) -> Flow<BTreeMap<ObjectRef, Arc<Value>>> {
+fn secrets(cx: &mut Cx<'_>, templates: &[Option<Result<Template, String>>]) -> Flow<BTreeMap<ObjectRef, Arc<Value>>> {
     let usable = templates.iter().flatten().flatten();
     let mut refs: Vec<ObjectRef> = usable.filter_map(|template| template.secret.clone()).collect();
     refs.sort();
@@ -100,7 +99,9 @@ fn own_query(cx: &Cx<'_>, metric: &Metric, source: &Source, aim: Aim) -> Result<
     let open = (&Auth::Open, &BTreeMap::new());
     if aim == Aim::Probe {
         let request = prometheus::availability_request(server, open.0, open.1, false);
-        return request.map(|request| (request, Reader::Prometheus)).map_err(|error| error.to_string());
+        return request
+            .map(|request| (request, Reader::Prometheus))
+            .map_err(|error| error.to_string());
     }
     let query = match source {
         Source::Builtin(builtin) => metrics::observer(cx.canary, cx.settings).query(*builtin, &model),
@@ -125,9 +126,18 @@ fn templated(
         Aim::Value => metrics::render(&spec.query, &model).map_err(|error| error.to_string())?,
         Aim::Probe => String::new(),
     };
-    let inquiry =
-        Inquiry { spec: &spec.provider, secret, query: &query, interval: &model.interval, now: cx.now };
-    let make = if aim == Aim::Value { provider.request } else { provider.probe };
+    let inquiry = Inquiry {
+        spec: &spec.provider,
+        secret,
+        query: &query,
+        interval: &model.interval,
+        now: cx.now,
+    };
+    let make = if aim == Aim::Value {
+        provider.request
+    } else {
+        provider.probe
+    };
     let request = make(&inquiry).map_err(|error| error.to_string())?;
     Ok((request, Reader::Provider(provider)))
 }

@@ -59,20 +59,30 @@ fn only_canary_serves(release: &Release) -> bool {
 }
 
 fn fail(cx: &mut Cx<'_>, release: &Release, canary: i64, note: Option<String>) -> Done {
-    cx.measure(Measure::Weight { primary: 100 - canary, canary });
-    cx.measure(Measure::Status(Phase::Failed));
-    cx.measure(Measure::Ended { promoted: false, skipped: false });
-    let refused_in_waiting = cx.phase == Phase::Waiting;
-    let draft = cx.draft().phase(Phase::Failed, cx.kind(), note).without(HELD).with(|status| {
-        status.canary_weight = canary;
-        status.failed_checks = 0;
-        status.iterations = 0;
-        // In a run the stored hash is the analysed one and stays (W-4); in Waiting the refused revision was not stored yet.
-        if refused_in_waiting {
-            status.last_applied_spec = Some(release.revision.clone());
-            status.tracked_configs.clone_from(&release.configs.checksums);
-        }
+    cx.measure(Measure::Weight {
+        primary: 100 - canary,
+        canary,
     });
+    cx.measure(Measure::Status(Phase::Failed));
+    cx.measure(Measure::Ended {
+        promoted: false,
+        skipped: false,
+    });
+    let refused_in_waiting = cx.phase == Phase::Waiting;
+    let draft = cx
+        .draft()
+        .phase(Phase::Failed, cx.kind(), note)
+        .without(HELD)
+        .with(|status| {
+            status.canary_weight = canary;
+            status.failed_checks = 0;
+            status.iterations = 0;
+            // In a run the stored hash is the analysed one and stays (W-4); in Waiting the refused revision was not stored yet.
+            if refused_in_waiting {
+                status.last_applied_spec = Some(release.revision.clone());
+                status.tracked_configs.clone_from(&release.configs.checksums);
+            }
+        });
     let mut done = cx.save("rollback", "the run is not promoted", draft, cx.now);
     done.aftermath = Some(Ending::Failed(cx.phase));
     done

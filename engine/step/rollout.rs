@@ -5,8 +5,7 @@ use crds::Phase;
 use super::{
     Cx, Flow, analysis, begin,
     ensure::{self, Release},
-    gates,
-    promote, rollback,
+    gates, promote, rollback,
     strategy::{self, Move},
     texts,
 };
@@ -30,11 +29,11 @@ pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if cx.now < cx.due() {
         return Ok(begin::wait_until_due(cx, "the next check is not due yet"));
     }
-    if let Some(done) = wait_for_pods(cx, release)? {
-        return Ok(done);
-    }
     if cx.canary.spec.skips_analysis() {
         return promote::without_analysis(cx, release);
+    }
+    if let Some(done) = wait_for_pods(cx, release)? {
+        return Ok(done);
     }
     if let Err(unready) = ensure::accepted(cx, release)? {
         return Err(cx.blocked(unready));
@@ -51,7 +50,7 @@ pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 }
 
 /// Both sides must be ready; a side that will not become ready any more ends the run.
-fn wait_for_pods(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
+pub(super) fn wait_for_pods(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
     let sides = [
         (!cx.canary.spec.skips_analysis() && release.split.primary > 0)
             .then(|| ensure::primary_readiness(cx, &release.primary)),
@@ -60,7 +59,9 @@ fn wait_for_pods(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
     for side in sides.into_iter().flatten() {
         match ensure::in_time(cx, side) {
             Readiness::Ready => {}
-            Readiness::NotReady { message, final_: true, .. } => {
+            Readiness::NotReady {
+                message, final_: true, ..
+            } => {
                 return rollback::on_deadline(cx, release, &message).map(Some);
             }
             Readiness::NotReady { message, deadline, .. } => {
@@ -100,7 +101,10 @@ fn make(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 
 fn shift(cx: &mut Cx<'_>, release: &mut Release, canary: i64) -> Flow<Done> {
     ensure::shift(cx, release, Split::of(canary))?;
-    cx.measure(Measure::Weight { primary: 100 - canary, canary });
+    cx.measure(Measure::Weight {
+        primary: 100 - canary,
+        canary,
+    });
     cx.say(texts::advance_weight(&cx.canary_name(), canary));
     let draft = cx.draft().phase(Phase::Progressing, cx.kind(), None).without(HELD);
     let draft = draft.with(|status| status.canary_weight = canary);
@@ -110,7 +114,10 @@ fn shift(cx: &mut Cx<'_>, release: &mut Release, canary: i64) -> Flow<Done> {
 fn iterate(cx: &mut Cx<'_>, release: &mut Release, iteration: i64, of: i64, split: Option<Split>) -> Flow<Done> {
     if let Some(split) = split {
         ensure::shift(cx, release, split)?;
-        cx.measure(Measure::Weight { primary: split.primary, canary: split.canary });
+        cx.measure(Measure::Weight {
+            primary: split.primary,
+            canary: split.canary,
+        });
     }
     cx.say(texts::advance_iteration(&cx.canary_name(), iteration, of));
     Ok(count(cx, iteration))
@@ -118,15 +125,28 @@ fn iterate(cx: &mut Cx<'_>, release: &mut Release, iteration: i64, of: i64, spli
 
 fn switch(cx: &mut Cx<'_>, release: &mut Release, iteration: i64) -> Flow<Done> {
     if release.provider.capabilities.weights {
-        cx.say(if release.split.mirrored { texts::MIRROR_STOPPED } else { texts::ALL_TO_CANARY }.to_owned());
+        cx.say(
+            if release.split.mirrored {
+                texts::MIRROR_STOPPED
+            } else {
+                texts::ALL_TO_CANARY
+            }
+            .to_owned(),
+        );
         ensure::shift(cx, release, Split::CANARY)?;
-        cx.measure(Measure::Weight { primary: 0, canary: 100 });
+        cx.measure(Measure::Weight {
+            primary: 0,
+            canary: 100,
+        });
     }
     Ok(count(cx, iteration))
 }
 
 fn count(cx: &Cx<'_>, iteration: i64) -> Done {
-    let draft = cx.draft().phase(Phase::Progressing, cx.kind(), None).with(|status| status.iterations = iteration);
+    let draft = cx
+        .draft()
+        .phase(Phase::Progressing, cx.kind(), None)
+        .with(|status| status.iterations = iteration);
     cx.save("iterate", format!("iteration {iteration}"), draft, cx.in_an_interval())
 }
 
@@ -148,6 +168,9 @@ fn hold_promotion(cx: &mut Cx<'_>, closed: &gates::Closed) -> Done {
     }
     gates::tell(cx, closed);
     let note = format!("Waiting for approval of the promotion by gate {}.", closed.name);
-    let draft = cx.draft().phase(Phase::WaitingPromotion, cx.kind(), Some(note)).without(HELD);
+    let draft = cx
+        .draft()
+        .phase(Phase::WaitingPromotion, cx.kind(), Some(note))
+        .without(HELD);
     cx.save("hold", "confirm-promotion is closed", draft, cx.in_an_interval())
 }

@@ -13,7 +13,11 @@ pub(super) enum Move {
     /// Give the canary this share.
     Shift { canary: i64 },
     /// Count one round; with `split`, write the route first.
-    Iterate { iteration: i64, of: i64, split: Option<Split> },
+    Iterate {
+        iteration: i64,
+        of: i64,
+        split: Option<Split>,
+    },
     /// All rounds are done: give the canary everything (counts as a round).
     Switch { iteration: i64 },
     /// Copy the revision to the primary.
@@ -48,7 +52,9 @@ fn progressive(analysis: &Analysis, split: Split) -> Move {
     if canary >= weight_max(analysis) {
         return Move::Promote;
     }
-    Move::Shift { canary: next_weight(analysis, canary) }
+    Move::Shift {
+        canary: next_weight(analysis, canary),
+    }
 }
 
 /// Share at which promotion starts: the last of `stepWeights`, else `maxWeight`, else 100; never above 100 (W-20).
@@ -56,7 +62,11 @@ fn weight_max(analysis: &Analysis) -> i64 {
     let weights = step_weights(analysis);
     let max = match weights.last() {
         Some(last) => *last,
-        None => analysis.max_weight.and_then(crds::Number::whole).filter(|max| *max > 0).unwrap_or(100),
+        None => analysis
+            .max_weight
+            .and_then(crds::Number::whole)
+            .filter(|max| *max > 0)
+            .unwrap_or(100),
     };
     max.clamp(1, 100)
 }
@@ -68,24 +78,40 @@ fn next_weight(analysis: &Analysis, canary: i64) -> i64 {
         canary + step
     } else {
         let weights = step_weights(analysis);
-        weights.into_iter().filter(|weight| *weight > canary).min().unwrap_or_else(|| weight_max(analysis))
+        weights
+            .into_iter()
+            .filter(|weight| *weight > canary)
+            .min()
+            .unwrap_or_else(|| weight_max(analysis))
     };
     next.clamp(canary + 1, 100)
 }
 
 /// `stepWeights`, unless `stepWeight` takes its place.
 fn step_weights(analysis: &Analysis) -> Vec<i64> {
-    analysis.step_weights.iter().filter_map(|weight| weight.whole()).collect()
+    analysis
+        .step_weights
+        .iter()
+        .filter_map(|weight| weight.whole())
+        .collect()
 }
 
 fn blue_green(of: i64, can: &Capabilities, split: Split, iterations: i64, mirror: bool) -> Move {
     if iterations < of {
         let start_mirror = mirror && !split.mirrored;
         let split = start_mirror.then_some(Split::PRIMARY.mirrored());
-        return Move::Iterate { iteration: iterations + 1, of, split };
+        return Move::Iterate {
+            iteration: iterations + 1,
+            of,
+            split,
+        };
     }
     let switched = iterations > of && (split.canary == 100 || !can.weights);
-    if switched { Move::Promote } else { Move::Switch { iteration: of + 1 } }
+    if switched {
+        Move::Promote
+    } else {
+        Move::Switch { iteration: of + 1 }
+    }
 }
 
 fn ab_testing(of: i64, iterations: i64) -> Move {
@@ -93,7 +119,11 @@ fn ab_testing(of: i64, iterations: i64) -> Move {
         return Move::Promote;
     }
     let split = Some(Split::CANARY);
-    Move::Iterate { iteration: iterations + 1, of, split }
+    Move::Iterate {
+        iteration: iterations + 1,
+        of,
+        split,
+    }
 }
 
 #[cfg(test)]

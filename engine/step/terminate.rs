@@ -24,7 +24,13 @@ pub(super) fn when_deleted(cx: &mut Cx<'_>) -> Flow<()> {
     if cx.canary.metadata.deletion_timestamp.is_none() {
         return Ok(());
     }
-    let ours = cx.canary.metadata.finalizers.iter().flatten().any(|name| name == prepare::FINALIZER);
+    let ours = cx
+        .canary
+        .metadata
+        .finalizers
+        .iter()
+        .flatten()
+        .any(|name| name == prepare::FINALIZER);
     let done = match (ours, cx.phase) {
         (false, _) => cx.idle("the canary is being deleted"),
         (true, Phase::Terminating) => revert(cx)?,
@@ -49,7 +55,10 @@ fn revert(cx: &mut Cx<'_>) -> Flow<Done> {
     if let Seen::Present(target) = cx.object(&at) {
         let primary = cx.object(&kinds::DEPLOYMENT.named(namespace, &cx.canary.spec.primary_name()));
         let primary = primary.present().map(|object| &**object);
-        let replicas = primary.map_or(0, workloads::replicas).max(workloads::replicas(&target)).max(1);
+        let replicas = primary
+            .map_or(0, workloads::replicas)
+            .max(workloads::replicas(&target))
+            .max(1);
         let desired = workloads::scaled(&target, replicas);
         let write = Write::towards(at, Some(&target), desired);
         cx.write([write])?;
@@ -58,7 +67,10 @@ fn revert(cx: &mut Cx<'_>) -> Flow<Done> {
     }
     let release = prepare::finalizer_write(cx, false);
     cx.write([release])?;
-    cx.event(Event::normal(stored_or_initialized(cx), texts::terminated(&cx.canary_name())));
+    cx.event(Event::normal(
+        stored_or_initialized(cx),
+        texts::terminated(&cx.canary_name()),
+    ));
     Ok(cx.idle("the canary is gone"))
 }
 
@@ -85,9 +97,12 @@ fn wait_for_target(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<()> {
 
 fn revert_apex(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<()> {
     let at = kinds::SERVICE.named(cx.canary.namespace(), &services::name(cx.canary, Role::Apex));
-    let Seen::Present(apex) = cx.object(&at) else { return Ok(()) };
-    let Ok(selector) = services::selector(target, &cx.settings.selector_labels) else { return Ok(()) };
-    let write = services::reverted_apex(&selector, &apex)
-        .and_then(|desired| Write::towards(at, Some(&apex), desired));
+    let Seen::Present(apex) = cx.object(&at) else {
+        return Ok(());
+    };
+    let Ok(selector) = services::selector(target, &cx.settings.selector_labels) else {
+        return Ok(());
+    };
+    let write = services::reverted_apex(&selector, &apex).and_then(|desired| Write::towards(at, Some(&apex), desired));
     cx.write([write]).map(drop)
 }

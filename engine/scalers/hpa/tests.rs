@@ -23,12 +23,18 @@ fn source() -> Value {
 
 #[test]
 fn the_primary_gets_limits_overrides_and_its_own_target() {
-    let canary = canary(&json!({"apiVersion": "autoscaling/v2", "kind": KIND, "name": "web-hpa", "primaryScalerReplicas": {"minReplicas": 4}}));
+    let canary = canary(
+        &json!({"apiVersion": "autoscaling/v2", "kind": KIND, "name": "web-hpa", "primaryScalerReplicas": {"minReplicas": 4}}),
+    );
     let scaler = canary.spec.autoscaler_ref.clone().unwrap();
     let made = primary(&canary, &scaler, &source(), None);
     assert_eq!(made["metadata"]["name"], "web-hpa-primary");
     assert_eq!(made["metadata"]["labels"], json!({"team": "a"}));
-    assert_eq!(made["metadata"].get("annotations"), None, "transient annotations are never copied");
+    assert_eq!(
+        made["metadata"].get("annotations"),
+        None,
+        "transient annotations are never copied"
+    );
     assert_eq!(made["spec"]["minReplicas"], 4);
     assert_eq!(made["spec"]["maxReplicas"], 6);
     assert_eq!(made["spec"]["scaleTargetRef"]["name"], "web-primary");
@@ -41,5 +47,8 @@ fn a_second_pass_changes_nothing_and_foreign_fields_stay() {
     let scaler = canary.spec.autoscaler_ref.clone().unwrap();
     let mut live = primary(&canary, &scaler, &source(), None);
     live["metadata"]["annotations"] = json!({"foreign": "kept"});
-    assert_eq!(merge_diff(&live, &primary(&canary, &scaler, &source(), Some(&live))), None);
+    assert_eq!(
+        merge_diff(&live, &primary(&canary, &scaler, &source(), Some(&live))),
+        None
+    );
 }

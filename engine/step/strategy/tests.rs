@@ -1,10 +1,20 @@
 use super::*;
 use serde_json::{Value, json};
 
-const MESH: Capabilities =
-    Capabilities { weights: true, ab: true, mirror: true, mirror_percentage: false, affinity: false };
-const PLAIN: Capabilities =
-    Capabilities { weights: false, ab: false, mirror: false, mirror_percentage: false, affinity: false };
+const MESH: Capabilities = Capabilities {
+    weights: true,
+    ab: true,
+    mirror: true,
+    mirror_percentage: false,
+    affinity: false,
+};
+const PLAIN: Capabilities = Capabilities {
+    weights: false,
+    ab: false,
+    mirror: false,
+    mirror_percentage: false,
+    affinity: false,
+};
 
 fn analysis(value: Value) -> Analysis {
     serde_json::from_value(value).unwrap()
@@ -34,7 +44,10 @@ fn progressive_shares_are_the_documented_ones() {
         (json!({"stepWeight": 100, "stepWeightPromotion": 50}), vec![100]),
         (json!({"stepWeight": 30}), vec![30, 60, 90, 100]),
         (json!({"stepWeight": 50, "maxWeight": 150}), vec![50, 100]),
-        (json!({"stepWeight": 10, "maxWeight": 0}), (1..=10).map(|n| n * 10).collect()),
+        (
+            json!({"stepWeight": 10, "maxWeight": 0}),
+            (1..=10).map(|n| n * 10).collect(),
+        ),
     ] {
         assert_eq!(shares(spec.clone()), expected, "{spec}");
     }
@@ -52,7 +65,10 @@ fn every_progressive_run_ends_whatever_the_numbers_are() {
     for step in [-5, 0, 1, 7, 100, 1000] {
         for max in [-1, 0, 1, 50, 100, 101] {
             let shares = shares(json!({"stepWeight": step, "maxWeight": max}));
-            assert!(shares.windows(2).all(|pair| pair[0] < pair[1]), "{step} {max} {shares:?}");
+            assert!(
+                shares.windows(2).all(|pair| pair[0] < pair[1]),
+                "{step} {max} {shares:?}"
+            );
             assert!(shares.iter().all(|share| (0..=100).contains(share)));
         }
     }
@@ -62,17 +78,42 @@ fn every_progressive_run_ends_whatever_the_numbers_are() {
 fn blue_green_counts_switches_and_promotes() {
     let spec = analysis(json!({"iterations": 2}));
     let at = |iterations, canary| next(&spec, &MESH, split(canary), iterations);
-    assert_eq!(at(0, 0), Move::Iterate { iteration: 1, of: 2, split: None });
-    assert_eq!(at(1, 0), Move::Iterate { iteration: 2, of: 2, split: None });
+    assert_eq!(
+        at(0, 0),
+        Move::Iterate {
+            iteration: 1,
+            of: 2,
+            split: None
+        }
+    );
+    assert_eq!(
+        at(1, 0),
+        Move::Iterate {
+            iteration: 2,
+            of: 2,
+            split: None
+        }
+    );
     assert_eq!(at(2, 0), Move::Switch { iteration: 3 });
     assert_eq!(at(3, 100), Move::Promote);
-    assert_eq!(at(7, 0), Move::Switch { iteration: 3 }, "lowered in the middle of a run: the switch is not skipped (W-21)");
+    assert_eq!(
+        at(7, 0),
+        Move::Switch { iteration: 3 },
+        "lowered in the middle of a run: the switch is not skipped (W-21)"
+    );
 }
 
 #[test]
 fn without_weights_ten_rounds_are_made() {
     let spec = analysis(json!({"stepWeight": 5}));
-    assert_eq!(next(&spec, &PLAIN, split(0), 9), Move::Iterate { iteration: 10, of: 10, split: None });
+    assert_eq!(
+        next(&spec, &PLAIN, split(0), 9),
+        Move::Iterate {
+            iteration: 10,
+            of: 10,
+            split: None
+        }
+    );
     assert_eq!(next(&spec, &PLAIN, split(0), 10), Move::Switch { iteration: 11 });
     assert_eq!(next(&spec, &PLAIN, split(0), 11), Move::Promote);
 }
@@ -81,7 +122,14 @@ fn without_weights_ten_rounds_are_made() {
 fn ab_testing_routes_matched_requests_and_ends_when_lowered() {
     let spec = analysis(json!({"iterations": 2, "match": [{"headers": {"x": {"exact": "y"}}}]}));
     let all = Some(Split::CANARY);
-    assert_eq!(next(&spec, &MESH, split(0), 0), Move::Iterate { iteration: 1, of: 2, split: all });
+    assert_eq!(
+        next(&spec, &MESH, split(0), 0),
+        Move::Iterate {
+            iteration: 1,
+            of: 2,
+            split: all
+        }
+    );
     assert_eq!(next(&spec, &MESH, split(100), 2), Move::Promote);
     assert_eq!(next(&spec, &MESH, split(100), 5), Move::Promote);
 }

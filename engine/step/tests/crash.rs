@@ -29,7 +29,11 @@ fn play(spec: &Value, success: &'static str, stop_after: Option<usize>) -> Model
     for _ in 0..400 {
         model.settle();
         if let End::Stopped = model.step() {
-            assert!(model.stop_after.is_some(), "only a crash stops a step: {:?}", model.violations);
+            assert!(
+                model.stop_after.is_some(),
+                "only a crash stops a step: {:?}",
+                model.violations
+            );
             model.stop_after = None; // the controller starts again, without its memory
             model.last_check = None;
         }
@@ -53,7 +57,12 @@ fn every_stop_ends_as_an_undisturbed_run(spec: &Value, success: &'static str) {
     for stop in 0..undisturbed.writes {
         let model = play(spec, success, Some(stop));
         assert_clean(&model);
-        assert_eq!(outcome(&model), expected, "stopped after write {stop}: {:#?}", model.trajectory);
+        assert_eq!(
+            outcome(&model),
+            expected,
+            "stopped after write {stop}: {:#?}",
+            model.trajectory
+        );
     }
 }
 
@@ -69,7 +78,10 @@ fn a_bad_run_survives_a_stop_after_every_write() {
 
 #[test]
 fn a_promotion_in_steps_survives_a_stop_after_every_write() {
-    every_stop_ends_as_an_undisturbed_run(&json!({"analysis": {"stepWeight": 50, "maxWeight": 100, "stepWeightPromotion": 40}}), "100");
+    every_stop_ends_as_an_undisturbed_run(
+        &json!({"analysis": {"stepWeight": 50, "maxWeight": 100, "stepWeightPromotion": 40}}),
+        "100",
+    );
 }
 
 #[test]
@@ -87,18 +99,30 @@ fn blue_green_survives_a_stop_after_every_write() {
 fn every_single_failing_write_is_tried_again() {
     let undisturbed = play(&json!({}), "100", None);
     let expected = outcome(&undisturbed);
-    for trouble in [Trouble::Conflict("changed".into()), Trouble::Unavailable("no answer".into())] {
+    for trouble in [
+        Trouble::Conflict("changed".into()),
+        Trouble::Unavailable("no answer".into()),
+    ] {
         for failing in 0..undisturbed.writes {
             let mut model = model(&json!({}), "100", "0.2");
             let mut count = 0;
             let this = trouble.clone();
             model.fault = Box::new(move |_| {
                 count += 1;
-                if count == failing + 1 { Err(this.clone()) } else { Ok(()) }
+                if count == failing + 1 {
+                    Err(this.clone())
+                } else {
+                    Ok(())
+                }
             });
             let mut model = released_with(model);
             assert!(model.run_until(&ENDS, 200), "{failing}: {:#?}", model.trajectory);
-            assert_eq!(outcome(&model), expected, "write {failing} failed: {:#?}", model.trajectory);
+            assert_eq!(
+                outcome(&model),
+                expected,
+                "write {failing} failed: {:#?}",
+                model.trajectory
+            );
             assert_clean(&model);
         }
     }

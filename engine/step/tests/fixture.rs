@@ -67,8 +67,19 @@ pub(super) fn model(spec: &Value, success: &'static str, seconds: &'static str) 
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let mut model = Model::new(start, &canary(spec), [(target_at(), deployment())]);
     model.queries = Box::new(move |_, request| {
-        let body = if request.url.contains("quantile") { vector(seconds) } else { vector(success) };
-        Ok(answer(200, &if request.url.contains("vector%281%29") { vector("1") } else { body }))
+        let body = if request.url.contains("quantile") {
+            vector(seconds)
+        } else {
+            vector(success)
+        };
+        Ok(answer(
+            200,
+            &if request.url.contains("vector%281%29") {
+                vector("1")
+            } else {
+                body
+            },
+        ))
     });
     model
 }
@@ -84,19 +95,55 @@ pub(super) fn released_with(mut model: Model) -> Model {
     model
 }
 
+/// Run to the end, whichever it is.
+pub(super) fn finish(model: &mut Model) {
+    let ended = model.run_until(&[Phase::Succeeded, Phase::Failed], 120);
+    assert!(
+        ended,
+        "{:#?}\n{:#?}\n{:#?}",
+        model.trajectory, model.decisions, model.violations
+    );
+}
+
+/// Run until the canary has at least this share.
+pub(super) fn reach(model: &mut Model, weight: i64) {
+    for _ in 0..60 {
+        if model
+            .canary()
+            .status
+            .is_some_and(|status| status.canary_weight >= weight)
+        {
+            return;
+        }
+        model.run_until(&[Phase::Succeeded, Phase::Failed], 1);
+    }
+    panic!(
+        "weight {weight} is not reached: {:#?}\n{:#?}",
+        model.trajectory, model.decisions
+    );
+}
+
 pub(super) fn set_image(model: &mut Model, image: &str) {
     let mut containers = deployment()["spec"]["template"]["spec"]["containers"].clone();
     containers[0]["image"] = image.into();
-    model.edit(&target_at(), &json!({"spec": {"template": {"spec": {"containers": containers}}}}));
+    model.edit(
+        &target_at(),
+        &json!({"spec": {"template": {"spec": {"containers": containers}}}}),
+    );
 }
 
 pub(super) fn image(model: &Model, at: &ObjectRef) -> String {
     let object = model.get(at).expect("it is there");
-    object["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap_or_default().to_owned()
+    object["spec"]["template"]["spec"]["containers"][0]["image"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 pub(super) fn replicas(model: &Model, at: &ObjectRef) -> i64 {
-    model.get(at).expect("it is there")["spec"]["replicas"].as_i64().unwrap_or(-1)
+    model.get(at).expect("it is there")["spec"]["replicas"]
+        .as_i64()
+        .unwrap_or(-1)
 }
 
 pub(super) fn assert_clean(model: &Model) {
@@ -105,6 +152,10 @@ pub(super) fn assert_clean(model: &Model) {
 
 /// The part of the trajectory after initialisation.
 pub(super) fn run_of(model: &Model) -> Vec<&str> {
-    let start = model.trajectory.iter().position(|line| line.starts_with("Initialized")).map_or(0, |at| at + 1);
+    let start = model
+        .trajectory
+        .iter()
+        .position(|line| line.starts_with("Initialized"))
+        .map_or(0, |at| at + 1);
     model.trajectory[start..].iter().map(String::as_str).collect()
 }

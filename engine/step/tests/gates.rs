@@ -27,16 +27,27 @@ fn hooked(kind: &str, answers: Vec<u16>) -> (Model, Rc<RefCell<Vec<Value>>>) {
 }
 
 fn phases(calls: &Rc<RefCell<Vec<Value>>>) -> Vec<String> {
-    calls.borrow().iter().map(|call| call["phase"].as_str().unwrap_or_default().to_owned()).collect()
+    calls
+        .borrow()
+        .iter()
+        .map(|call| call["phase"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[test]
 fn a_closed_confirm_rollout_gate_waits_and_then_lets_the_run_start() {
     let (mut model, calls) = hooked("confirm-rollout", vec![403, 403, 200]);
-    assert!(model.run_until(&ENDS, 60));
+    finish(&mut model);
     assert_eq!(phases(&calls), ["Initialized", "Waiting", "Waiting"]);
     assert_eq!(model.phase(), Phase::Succeeded);
-    assert_eq!(model.alerts.iter().filter(|alert| alert.message == "Canary is waiting for approval.").count(), 1);
+    assert_eq!(
+        model
+            .alerts
+            .iter()
+            .filter(|alert| alert.message == "Canary is waiting for approval.")
+            .count(),
+        1
+    );
     assert_clean(&model);
 }
 
@@ -48,15 +59,26 @@ fn a_closed_traffic_gate_holds_the_weight_and_says_since_when() {
     assert_eq!((status.phase, status.canary_weight), (Phase::Progressing, 50));
     let held = status.condition("Held").expect("the status names the gate");
     assert!(held.message.as_deref().unwrap_or_default().contains("gate") && held.last_transition_time.is_some());
-    assert_eq!(model.alerts.iter().filter(|alert| alert.message.starts_with("Canary traffic increase")).count(), 1, "W-27");
+    assert_eq!(
+        model
+            .alerts
+            .iter()
+            .filter(|alert| alert.message.starts_with("Canary traffic increase"))
+            .count(),
+        1,
+        "W-27"
+    );
 }
 
 #[test]
 fn a_closed_promotion_gate_keeps_weight_and_checks_going() {
     let (mut model, calls) = hooked("confirm-promotion", vec![403, 403, 200]);
-    assert!(model.run_until(&ENDS, 60));
+    finish(&mut model);
     assert_eq!(phases(&calls), ["Progressing"; 3]);
-    assert!(run_of(&model).contains(&"WaitingPromotion 50/50 weight=50 iterations=0 failed=0"), "W-23");
+    assert!(
+        run_of(&model).contains(&"WaitingPromotion 50/50 weight=50 iterations=0 failed=0"),
+        "W-23"
+    );
     assert_eq!(model.phase(), Phase::Succeeded);
     assert_clean(&model);
 }
@@ -64,36 +86,58 @@ fn a_closed_promotion_gate_keeps_weight_and_checks_going() {
 #[test]
 fn a_failing_pre_rollout_hook_fails_the_check_with_its_answer() {
     let (mut model, _) = hooked("pre-rollout", vec![500]);
-    assert!(model.run_until(&ENDS, 60));
+    finish(&mut model);
     assert_eq!(model.phase(), Phase::Failed);
     let text = "Halt app.test advancement pre-rollout check gate failed";
-    assert_eq!(model.events.iter().filter(|event| event.message.starts_with(text) && event.message.contains("because")).count(), 2);
+    assert_eq!(
+        model
+            .events
+            .iter()
+            .filter(|event| event.message.starts_with(text) && event.message.contains("because"))
+            .count(),
+        2
+    );
 }
 
 #[test]
 fn a_rollback_hook_ends_the_run_also_while_it_waits() {
     let (mut model, _) = hooked("rollback", vec![403, 200]);
-    assert!(model.run_until(&ENDS, 60));
+    finish(&mut model);
     assert_eq!(model.phase(), Phase::Failed);
-    assert!(model.events.iter().any(|event| event.message == "Rolling back app.test manual webhook invoked"));
+    assert!(
+        model
+            .events
+            .iter()
+            .any(|event| event.message == "Rolling back app.test manual webhook invoked")
+    );
     assert_clean(&model);
 }
 
 #[test]
 fn post_rollout_hooks_are_called_after_the_final_status() {
     let (mut model, calls) = hooked("post-rollout", vec![204]);
-    assert!(model.run_until(&ENDS, 60));
+    finish(&mut model);
     assert_eq!(phases(&calls), ["Succeeded"]);
-    let told: Vec<&str> = model.events.iter().rev().take(2).map(|event| event.message.as_str()).collect();
-    assert_eq!(told, ["Promotion completed! Scaling down app.test", "Post-rollout check gate passed"]);
+    let told: Vec<&str> = model
+        .events
+        .iter()
+        .rev()
+        .take(2)
+        .map(|event| event.message.as_str())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Promotion completed! Scaling down app.test",
+            "Post-rollout check gate passed"
+        ]
+    );
 }
 
 #[test]
 fn suspension_freezes_everything_and_says_since_when() {
     let mut model = released(&json!({}));
-    while model.canary().status.unwrap().canary_weight < 20 {
-        model.run_until(&ENDS, 1);
-    }
+    reach(&mut model, 20);
     let at = model.canary_at.clone();
     model.edit(&at, &json!({"spec": {"suspend": true}}));
     model.run_until(&ENDS, 1);
@@ -103,7 +147,7 @@ fn suspension_freezes_everything_and_says_since_when() {
     assert_eq!(model.writes, writes);
     assert!(model.canary().status.unwrap().condition("Held").is_some());
     model.edit(&at, &json!({"spec": {"suspend": false}}));
-    assert!(model.run_until(&ENDS, 60));
+    finish(&mut model);
     assert_eq!(image(&model, &primary_at()), "app:3");
     assert!(model.canary().status.unwrap().condition("Held").is_none());
 }

@@ -9,11 +9,16 @@ fn refused(spec: &Value, mention: &str) {
     let mut model = model(spec, "100", "0.2");
     model.run_until(&[Phase::Initialized], 5);
     let status = model.canary().status.expect("a status");
-    let condition = status.condition("Accepted").unwrap_or_else(|| panic!("{spec}: {status:?}"));
+    let condition = status
+        .condition("Accepted")
+        .unwrap_or_else(|| panic!("{spec}: {status:?}"));
     assert_eq!(condition.status, "False");
     let message = condition.message.clone().unwrap_or_default();
     assert!(message.contains(mention), "{message}");
-    let told = model.events.iter().filter(|event| event.severity == EventType::Warning && event.message == message);
+    let told = model
+        .events
+        .iter()
+        .filter(|event| event.severity == EventType::Warning && event.message == message);
     assert_eq!(told.count(), 1, "told once");
     let at = model.canary_at.clone();
     let mended = canary(&json!({}));
@@ -37,7 +42,12 @@ fn a_missing_target_is_told_and_waited_for() {
     let mut model = model(&json!({}), "100", "0.2");
     model.remove(&target_at());
     model.run_until(&[Phase::Initialized], 5);
-    assert!(model.events.iter().any(|event| event.message.contains("Deployment app.test is not there")));
+    assert!(
+        model
+            .events
+            .iter()
+            .any(|event| event.message.contains("Deployment app.test is not there"))
+    );
     model.put(target_at(), deployment());
     assert!(model.run_until(&[Phase::Initialized], 30));
 }
@@ -48,5 +58,10 @@ fn a_broken_template_fails_the_check_and_says_where() {
     let mut model = released(&spec);
     assert!(model.run_until(&[Phase::Failed, Phase::Succeeded], 60));
     assert_eq!(model.phase(), Phase::Failed);
-    assert!(model.events.iter().any(|event| event.message.contains("broken") && event.message.contains("nope")));
+    assert!(
+        model
+            .events
+            .iter()
+            .any(|event| event.message.contains("broken") && event.message.contains("nope"))
+    );
 }

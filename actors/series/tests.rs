@@ -1,0 +1,196 @@
+use super::*;
+use crds::CanarySpec;
+
+fn canary(name: &str, target: &str) -> Canary {
+    let mut spec = CanarySpec::default();
+    spec.target_ref.name = target.into();
+    let mut canary = Canary::new(name, spec);
+    canary.metadata.namespace = Some("test".into());
+    canary
+}
+
+fn series() -> Series {
+    Series::new("1.2.3", "istio").unwrap()
+}
+
+/// The lines of these series, without comments.
+fn lines(text: &str, prefix: &str) -> Vec<String> {
+    text.lines()
+        .filter(|line| line.starts_with(prefix))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn shows_what_the_peer_shows() {
+    let series = series();
+    let canary = canary("release", "podinfo");
+    let metric = Measure::Metric {
+        name: "latency".into(),
+        value: 0.5,
+    };
+    let measures = [
+        Measure::Status(Phase::Failed),
+        Measure::Weight { primary: 95, canary: 5 },
+        metric,
+        Measure::Ended {
+            promoted: false,
+            skipped: false,
+        },
+        Measure::Ended {
+            promoted: true,
+            skipped: true,
+        },
+    ];
+    for measure in &measures {
+        series.apply(&canary, measure);
+    }
+    series.checked(&canary, 0.3);
+    series.count_canaries(&BTreeMap::from([("test".into(), 1)]));
+    let text = series.render();
+    let expected = [
+        r#"flagger_canary_failures_total{analysis_status="completed",deployment_strategy="canary",name="podinfo",namespace="test"} 1"#,
+        r#"flagger_canary_metric_analysis{metric="latency",name="podinfo",namespace="test"} 0.5"#,
+        r#"flagger_canary_status{name="podinfo",namespace="test"} 2"#,
+        r#"flagger_canary_successes_total{analysis_status="skipped",deployment_strategy="canary",name="podinfo",namespace="test"} 1"#,
+        r#"flagger_canary_total{namespace="test"} 1"#,
+        r#"flagger_canary_weight{namespace="test",workload="podinfo"} 5"#,
+        r#"flagger_canary_weight{namespace="test",workload="podinfo-primary"} 95"#,
+        r#"flagger_info{mesh_provider="istio",version="1.2.3"} 1"#,
+    ];
+    let histogram = "flagger_canary_duration_seconds";
+    let shown: Vec<_> = lines(&text, "flagger_")
+        .into_iter()
+        .filter(|line| !line.starts_with(histogram))
+        .collect();
+    assert_eq!(shown, expected);
+    assert_eq!(
+        lines(&text, "flagger_canary_duration_seconds_bucket")[5..7],
+        [
+            r#"flagger_canary_duration_seconds_bucket{name="podinfo",namespace="test",le="0.25"} 0"#,
+            r#"flagger_canary_duration_seconds_bucket{name="podinfo",namespace="test",le="0.5"} 1"#,
+        ]
+    );
+    let kinds = [
+        "info gauge",
+        "canary_total gauge",
+        "canary_status gauge",
+        "canary_weight gauge",
+        "canary_metric_analysis gauge",
+        "canary_duration_seconds histogram",
+        "canary_successes_total counter",
+        "canary_failures_total counter",
+    ];
+    for kind in kinds {
+        assert!(text.contains(&format!("# TYPE flagger_{kind}\n")), "{kind}");
+    }
+}
+
+#[test]
+fn a_deleted_canary_leaves_no_series() {
+    let series = series();
+    let canary = canary("release", "podinfo");
+    series.apply(&canary, &Measure::Status(Phase::Failed));
+    series.apply(
+        &canary,
+        &Measure::Weight {
+            primary: 100,
+            canary: 0,
+        },
+    );
+    series.apply(
+        &canary,
+        &Measure::Metric {
+            name: "latency".into(),
+            value: 1.0,
+        },
+    );
+    series.apply(
+        &canary,
+        &Measure::Ended {
+            promoted: false,
+            skipped: false,
+        },
+    );
+    series.checked(&canary, 1.0);
+    series.remove(&canary);
+    assert_eq!(lines(&series.render(), "flagger_canary"), Vec::<String>::new());
+    assert_eq!(
+        lines(&series.render(), "aviary_canaries"),
+        [r#"aviary_canaries{phase="Failed"} 0"#]
+    );
+}
+
+#[test]
+fn two_canaries_with_one_target_name_share_series() {
+    let series = series();
+    let (first, second) = (canary("first", "podinfo"), canary("second", "podinfo"));
+    series.apply(&first, &Measure::Status(Phase::Failed));
+    series.apply(
+        &first,
+        &Measure::Metric {
+            name: "latency".into(),
+            value: 1.0,
+        },
+    );
+    series.apply(&second, &Measure::Status(Phase::Progressing));
+    series.remove(&first);
+    let status = r#"flagger_canary_status{name="podinfo",namespace="test"} 0"#;
+    assert_eq!(lines(&series.render(), "flagger_canary_status"), [status]);
+    series.remove(&second);
+    assert_eq!(lines(&series.render(), "flagger_canary"), Vec::<String>::new());
+}
+
+#[test]
+fn a_canary_with_a_new_target_leaves_the_old_series() {
+    let series = series();
+    series.apply(&canary("release", "old"), &Measure::Status(Phase::Failed));
+    series.apply(&canary("release", "new"), &Measure::Status(Phase::Succeeded));
+    let status = r#"flagger_canary_status{name="new",namespace="test"} 1"#;
+    assert_eq!(lines(&series.render(), "flagger_canary_status"), [status]);
+    let phases = [
+        r#"aviary_canaries{phase="Failed"} 0"#,
+        r#"aviary_canaries{phase="Succeeded"} 1"#,
+    ];
+    assert_eq!(lines(&series.render(), "aviary_canaries"), phases);
+}
+
+#[test]
+fn an_empty_namespace_shows_zero_once() {
+    let series = series();
+    let total = |series: &Series| lines(&series.render(), "flagger_canary_total");
+    series.count_canaries(&BTreeMap::from([("a".into(), 2), ("b".into(), 1)]));
+    series.count_canaries(&BTreeMap::from([("a".into(), 3)]));
+    let (a, b) = (
+        r#"flagger_canary_total{namespace="a"} 3"#,
+        r#"flagger_canary_total{namespace="b"} 0"#,
+    );
+    assert_eq!(total(&series), [a, b]);
+    assert_eq!(total(&series), [a]);
+    series.count_canaries(&BTreeMap::from([("a".into(), 3), ("b".into(), 1)]));
+    assert_eq!(total(&series).len(), 2);
+}
+
+#[test]
+fn counts_what_the_house_does() {
+    let series = series();
+    series.restarted("canary");
+    series.waited("webhook");
+    series.requested("patch", "conflict");
+    series.stepped("advance", 0.1);
+    series.dropped("webhook");
+    series.undelivered("alert");
+    let text = series.render();
+    let expected = [
+        r#"aviary_actor_restarts_total{actor="canary"} 1"#,
+        r#"aviary_api_requests_total{result="conflict",verb="patch"} 1"#,
+        r#"aviary_mail_waits_total{mail="webhook"} 1"#,
+        r#"aviary_notices_dropped_total{lane="webhook"} 1"#,
+        r#"aviary_notices_failed_total{lane="alert"} 1"#,
+        r#"aviary_step_duration_seconds_count{verb="advance"} 1"#,
+    ];
+    for line in expected {
+        assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+    }
+    assert!(text.contains("process_resident_memory_bytes "));
+}
