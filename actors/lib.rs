@@ -9,6 +9,7 @@
 //!
 //! Read in this order: [`world`], [`mail`], then the actors.
 
+pub mod caches;
 pub mod cluster;
 pub mod mail;
 pub mod router;

@@ -1,7 +1,7 @@
 //! A small API server for tests: objects, watches, and answers that a test scripts.
 
 use bytes::Bytes;
-use engine::{json, objects::resource_version};
+use engine::json;
 use futures::StreamExt;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
@@ -69,6 +69,13 @@ impl Fake {
 
     pub(crate) fn remove(&self, path: &str) {
         self.0.lock().remove(path);
+    }
+
+    /// As [`Fake::remove`], but no watch learns of it.
+    pub(crate) fn lose(&self, path: &str) {
+        let mut state = self.0.lock();
+        state.version += 1;
+        state.objects.remove(path);
     }
 
     pub(crate) fn object(&self, path: &str) -> Option<Value> {
@@ -263,9 +270,4 @@ fn stream(events: UnboundedReceiver<Value>) -> Response<Answer> {
     });
     let frames = lines.then(|line| async move { Full::new(line).frame().await.unwrap() });
     Response::new(StreamBody::new(frames).boxed_unsync())
-}
-
-/// The version of an object as a number.
-pub(crate) fn version(object: &Value) -> u64 {
-    resource_version(object).parse().unwrap()
 }
