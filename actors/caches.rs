@@ -20,6 +20,7 @@ mod view;
 
 use engine::{Kind, ObjectRef, Seen, objects::kinds};
 use kube::Client;
+use parking_lot::Mutex;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -140,7 +141,7 @@ impl Caches {
     pub fn subscribe(&self, ring: Ring) -> Subscription {
         let listener = Arc::new(Listener {
             ring,
-            interest: Default::default(),
+            interest: Mutex::default(),
         });
         Subscription {
             caches: self.clone(),

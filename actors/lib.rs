@@ -11,6 +11,7 @@
 
 pub mod caches;
 pub mod cluster;
+pub mod election;
 pub mod mail;
 pub mod router;
 pub mod world;

@@ -25,10 +25,10 @@ use crate::{cluster::wire::api_resource, world::World};
 /// 20 KiB make 10 MiB.
 pub(super) const PAGE: u32 = 500;
 /// Longest wait for a page of a list.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// After so long without any event the kind is listed again: finds what a broken connection lost. More than two of the
 /// client's own watch periods of 295 s, so that a healthy quiet watch has been renewed twice by then.
-const QUIET: Duration = Duration::from_secs(600);
+const QUIET: Duration = Duration::from_mins(10);
 
 pub(super) struct Feed {
     pub(super) world: World,

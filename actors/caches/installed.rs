@@ -22,7 +22,7 @@ use super::{
 use crate::{cluster::wire::api_resource, world::World};
 
 /// How often a kind is tried of which nothing is known, and CRDs that may not be watched.
-pub(super) const PROBE: Duration = Duration::from_secs(60);
+pub(super) const PROBE: Duration = Duration::from_mins(1);
 
 const DEFINITION: Kind = Kind {
     group: "apiextensions.k8s.io",

@@ -10,7 +10,7 @@ const FIRST: Duration = Duration::from_millis(500);
 /// Reached after 6 failures in a row: 0.5 s * 2^6 = 32 s.
 const LONGEST: Duration = Duration::from_secs(30);
 /// After this long without a failure the next pause is the first one again.
-const FORGET: Duration = Duration::from_secs(120);
+const FORGET: Duration = Duration::from_mins(2);
 
 #[derive(Default)]
 pub(super) struct Pace {

@@ -1,5 +1,8 @@
 //! One step's view of the cluster: the caches, with this canary's own newer writes laid over them.
 
+#[cfg(test)]
+mod tests;
+
 use engine::{ObjectRef, Seen, View, Write, configs::Digest, objects::resource_version, seam::Act};
 use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
@@ -93,9 +96,10 @@ impl Overlay {
             self.0.insert(of, Own::Deleted { uid: uid.clone() });
             return;
         }
-        let object = match shard.bare {
-            true => Arc::new(raw::shape(shard.kind, true, Value::clone(result))),
-            false => result.clone(),
+        let object = if shard.bare {
+            Arc::new(raw::shape(shard.kind, true, Value::clone(result)))
+        } else {
+            result.clone()
         };
         let written = Written {
             version: version_of(result),
@@ -126,10 +130,10 @@ impl Overlay {
             let mark = seen.mark();
             return (seen, mark);
         };
-        let (cached, is_newer) = own.compare(caches, of);
-        let mark = cached.mark();
+        let (there, is_newer) = own.compare(caches, of);
+        let mark = there.mark();
         let seen = match own {
-            _ if !is_newer => cached,
+            _ if !is_newer => there,
             Own::Wrote { object, .. } => Seen::Present(object.clone()),
             Own::Deleted { .. } => Seen::Absent,
         };
@@ -149,13 +153,13 @@ impl Own {
         let Some(shard) = caches.shard(of.kind) else {
             return (Seen::NoSuchKind, false);
         };
-        let (cached, caught_up) = shard.look(&raw::key_of(of), written);
+        let (there, caught_up) = shard.look(&raw::key_of(of), written);
         let is_newer = match self {
             Self::Wrote { .. } => !caught_up,
             // Still there in the cache: the event of the deletion has not come yet.
-            Self::Deleted { uid } => cached.present().is_some_and(|object| object["metadata"]["uid"] == *uid),
+            Self::Deleted { uid } => there.present().is_some_and(|object| object["metadata"]["uid"] == *uid),
         };
-        (cached, is_newer)
+        (there, is_newer)
     }
 
     fn is_newer(&self, caches: &Caches, of: &ObjectRef) -> bool {

@@ -218,9 +218,9 @@ impl State {
         // As the real server: items of a list have no kind.
         let bare = items.iter().map(|(_, object)| {
             let mut object = (*object).clone();
-            object
-                .as_object_mut()
-                .map(|fields| fields.retain(|key, _| key != "kind" && key != "apiVersion"));
+            if let Some(fields) = object.as_object_mut() {
+                fields.retain(|key, _| key != "kind" && key != "apiVersion");
+            }
             object
         });
         json!({

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/shop/deployments";
 const CANARIES: &str = "/apis/flagger.app/v1beta1/namespaces/shop/canaries";
 
+type As = fn(String) -> Trouble;
 type Calls = Arc<Mutex<Vec<(&'static str, &'static str)>>>;
 
 struct Bench {
@@ -65,7 +66,7 @@ fn merge(patch: Value, version: &str) -> Write {
 
 #[test]
 fn errors_are_classified_by_what_the_caller_can_do() {
-    let cases: [(u16, fn(String) -> Trouble); 10] = [
+    let cases: [(u16, As); 10] = [
         (409, Trouble::Conflict),
         (404, Trouble::NotFound),
         (400, Trouble::Refused),
