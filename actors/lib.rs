@@ -7,10 +7,16 @@
 //!                                                                                    └──> Notifier ──> Events, chats
 //! ```
 //!
-//! Read in this order: [`world`], [`mail`], then the actors.
+//! Read in this order: [`world`], [`mail`], [`supervisor`], [`canary`], then the pools and [`caches`].
 
 pub mod answer;
 pub mod backoff;
+pub mod caches;
+pub mod canary;
+pub mod cluster;
+pub mod desk;
+pub mod directory;
+pub mod election;
 pub mod events;
 pub mod lanes;
 pub mod mail;
@@ -18,8 +24,10 @@ pub mod metrics;
 pub mod notifier;
 pub mod outbound;
 pub mod records;
+pub mod router;
 pub mod series;
 pub mod servers;
+pub mod supervisor;
 #[cfg(test)]
 mod testing;
 pub mod webhook;

@@ -113,12 +113,12 @@ impl Series {
     }
 
     /// The canary is gone, and so are its series, unless another canary of the namespace has a target of the same name.
-    pub fn remove(&self, canary: &Canary) {
+    pub fn remove(&self, namespace: &str, name: &str) {
         let mut known = self.known.lock();
-        let key = (canary.namespace().to_owned(), canary.name().to_owned());
+        let key = (namespace.to_owned(), name.to_owned());
         if let Some(shown) = known.canaries.remove(&key) {
             self.aviary.move_phase(shown.phase, None);
-            self.hide(&mut known, canary.namespace(), shown);
+            self.hide(&mut known, namespace, shown);
         }
     }
 

@@ -7,7 +7,12 @@ use crate::controller;
 
 /// Progressive delivery for Kubernetes: a drop-in replacement for Flagger.
 #[derive(Debug, Parser)]
-#[command(name = "aviary", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(
+    name = "aviary",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "Start with `aviary demo`: it needs no cluster. Flags may be written with one dash or two.")]
 struct Cli {
     #[command(subcommand)]
@@ -59,7 +64,9 @@ fn normalize(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsStr
 }
 
 fn is_long_with_one_dash(text: &str) -> bool {
-    let Some(name) = text.strip_prefix('-') else { return false };
+    let Some(name) = text.strip_prefix('-') else {
+        return false;
+    };
     let letters = name.split('=').next().unwrap_or_default();
     letters.len() > 1 && letters.starts_with(|first: char| first.is_ascii_lowercase())
 }

@@ -6,4 +6,4 @@ mod run;
 mod telemetry;
 
 pub use args::Args;
-pub use run::{Controller, main};
+pub use run::{Controller, Parts, Prepared, main};

@@ -113,7 +113,7 @@ fn a_deleted_canary_leaves_no_series() {
         },
     );
     series.checked(&canary, 1.0);
-    series.remove(&canary);
+    series.remove(canary.namespace(), canary.name());
     assert_eq!(lines(&series.render(), "flagger_canary"), Vec::<String>::new());
     assert_eq!(
         lines(&series.render(), "aviary_canaries"),
@@ -134,10 +134,10 @@ fn two_canaries_with_one_target_name_share_series() {
         },
     );
     series.apply(&second, &Measure::Status(Phase::Progressing));
-    series.remove(&first);
+    series.remove(first.namespace(), first.name());
     let status = r#"flagger_canary_status{name="podinfo",namespace="test"} 0"#;
     assert_eq!(lines(&series.render(), "flagger_canary_status"), [status]);
-    series.remove(&second);
+    series.remove(second.namespace(), second.name());
     assert_eq!(lines(&series.render(), "flagger_canary"), Vec::<String>::new());
 }
 

@@ -127,13 +127,27 @@ pub(super) struct Environment {
 impl Environment {
     /// Read the variables once.
     pub(super) fn read() -> Self {
-        let names =
-            ["SLACK_URL", "SLACK_TOKEN", "SLACK_PROXY_URL", "MSTEAMS_URL", "MSTEAMS_PROXY_URL", "EVENT_WEBHOOK_URL"];
-        Self { read: names.iter().map(|name| (*name, std::env::var(name).unwrap_or_default())).collect() }
+        let names = [
+            "SLACK_URL",
+            "SLACK_TOKEN",
+            "SLACK_PROXY_URL",
+            "MSTEAMS_URL",
+            "MSTEAMS_PROXY_URL",
+            "EVENT_WEBHOOK_URL",
+        ];
+        Self {
+            read: names
+                .iter()
+                .map(|name| (*name, std::env::var(name).unwrap_or_default()))
+                .collect(),
+        }
     }
 
     fn or(&self, name: &str, flag: &str) -> String {
-        let found = self.read.iter().find(|(known, value)| *known == name && !value.is_empty());
+        let found = self
+            .read
+            .iter()
+            .find(|(known, value)| *known == name && !value.is_empty());
         found.map_or_else(|| flag.to_owned(), |(_, value)| value.clone())
     }
 }
@@ -190,7 +204,11 @@ impl Args {
 
     /// Namespace of the lease: the watched one, if only one is watched (deploy.md 8).
     pub(super) fn lease_namespace(&self) -> &str {
-        if self.namespace.is_empty() { &self.leader_election_namespace } else { &self.namespace }
+        if self.namespace.is_empty() {
+            &self.leader_election_namespace
+        } else {
+            &self.namespace
+        }
     }
 
     /// Flags that were given and that this version does not act on yet.
@@ -207,5 +225,9 @@ impl Args {
 }
 
 fn list(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(String::from).collect()
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(String::from)
+        .collect()
 }

@@ -1,7 +1,13 @@
 //! `/metrics`, `/healthz` and `/readyz` (deploy.md 5).
 
+use actix::Addr;
 use actix_web::{App, HttpResponse, HttpServer, dev::Server, web};
-use std::{io, sync::Arc, time::Duration};
+use actors::supervisor::{ObserveAll, Supervisor};
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// Connections at a time: probes and scrapers are few, and each answer takes milliseconds.
 const CONNECTIONS_MAX: usize = 64;
@@ -12,12 +18,31 @@ const SHUTDOWN_SECS: u64 = 3;
 
 /// What the endpoints answer from.
 pub(super) struct Answers {
-    /// The text of `/metrics`.
-    pub(super) metrics: Box<dyn Fn() -> String + Send + Sync>,
-    /// Whether all caches are filled.
-    pub(super) ready: Box<dyn Fn() -> bool + Send + Sync>,
-    /// The state of all actors as JSON.
-    pub(super) state: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
+    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    ready: Box<dyn Fn() -> bool + Send + Sync>,
+    /// There is none before this process acts.
+    supervisor: OnceLock<Addr<Supervisor>>,
+}
+
+// === impl Answers ===
+
+impl Answers {
+    /// Answers of a process that does not act yet: the text of `/metrics`, and whether all caches are filled.
+    pub(super) fn new(
+        metrics: Box<dyn Fn() -> String + Send + Sync>,
+        ready: Box<dyn Fn() -> bool + Send + Sync>,
+    ) -> Self {
+        Self {
+            metrics,
+            ready,
+            supervisor: OnceLock::new(),
+        }
+    }
+
+    /// From now on `/debug/state` shows the canaries of this supervisor.
+    pub(super) fn watch(&self, supervisor: Addr<Supervisor>) {
+        self.supervisor.set(supervisor).ok();
+    }
 }
 
 /// A server on this port, not started yet. One worker is plenty.
@@ -53,9 +78,17 @@ async fn readyz(answers: web::Data<Answers>) -> HttpResponse {
 }
 
 async fn metrics(answers: web::Data<Answers>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((answers.metrics)())
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body((answers.metrics)())
 }
 
 async fn state(answers: web::Data<Answers>) -> HttpResponse {
-    HttpResponse::Ok().json((answers.state)())
+    let Some(supervisor) = answers.supervisor.get() else {
+        return HttpResponse::ServiceUnavailable().body("this replica does not act");
+    };
+    match supervisor.send(ObserveAll).await {
+        Ok(canaries) => HttpResponse::Ok().json(canaries),
+        Err(error) => HttpResponse::ServiceUnavailable().body(error.to_string()),
+    }
 }

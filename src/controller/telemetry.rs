@@ -62,7 +62,10 @@ fn caller(file: Option<&str>, line: Option<u32>) -> String {
     format!("{}:{}", file.unwrap_or("-"), line.unwrap_or(0))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a log line's own time; no decision depends on it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a log line's own time; no decision depends on it"
+)]
 fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

@@ -1,0 +1,203 @@
+//! Watch caches for everything that a step reads, so that looking costs nothing (W-53) and a change wakes whom it concerns.
+//!
+//! ```text
+//!   one watch per kind ──> Feed ──> Shard (objects, interest) ──ring──> canaries that looked at the object
+//!                            └────> Fleet (only Canaries)
+//!   watch of CRDs ──> Installed ──> feeds start and stop with their kind
+//! ```
+//!
+//! What it is not: a source for writes. Every write carries a precondition, as a cache may be late. ConfigMaps and Secrets are
+//! watched by their metadata; their data is read when its version changed.
+
+mod feed;
+mod installed;
+mod pace;
+mod raw;
+mod shard;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use engine::{Kind, ObjectRef, Seen, objects::kinds};
+use kube::Client;
+use parking_lot::Mutex;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    sync::Arc,
+};
+use tokio::sync::watch;
+
+use crate::world::World;
+use feed::Feed;
+use installed::Installed;
+pub use raw::key_of;
+pub use shard::Mark;
+use shard::{Listener, Shard};
+pub use view::{Digests, Overlay, Pins, StepView, is_newer};
+
+/// The kinds, and whether only their metadata is watched.
+const KINDS: [(Kind, bool); 9] = [
+    (kinds::CANARY, false),
+    (kinds::METRIC_TEMPLATE, false),
+    (kinds::ALERT_PROVIDER, false),
+    (kinds::DEPLOYMENT, false),
+    (kinds::SERVICE, false),
+    (kinds::HTTP_ROUTE, false),
+    (kinds::HORIZONTAL_POD_AUTOSCALER, false),
+    (kinds::CONFIG_MAP, true),
+    (kinds::SECRET, true),
+];
+
+/// Wakes a canary. Called from watch tasks: it must not block.
+pub type Ring = Arc<dyn Fn() + Send + Sync>;
+
+/// Told about Canaries, in order, from one task: it must not block. `key` is `<namespace>/<name>`, see [`key_of`].
+pub trait Fleet: Send + Sync + 'static {
+    /// A Canary that was not there before.
+    fn appeared(&self, key: &str, canary: &Arc<Value>);
+    /// A new version of a Canary; also when it was deleted and made again unseen, then with another uid.
+    fn changed(&self, key: &str, canary: &Arc<Value>);
+    /// A Canary is gone; also found at the next list when the event was lost (W-45).
+    fn gone(&self, key: &str);
+    /// All Canaries were listed, and every difference was told.
+    fn relisted(&self) {}
+}
+
+/// The caches. Cheap to clone; the watches end when the last clone is dropped.
+#[derive(Clone)]
+pub struct Caches(Arc<Inner>);
+
+struct Inner {
+    shards: BTreeMap<Kind, Arc<Shard>>,
+    /// Number of kinds whose first list is done.
+    settled: watch::Receiver<usize>,
+    _alive: watch::Sender<()>,
+}
+
+/// A canary's interest in objects; dropping it ends the interest.
+pub struct Subscription {
+    caches: Caches,
+    listener: Arc<Listener>,
+}
+
+// === impl Caches ===
+
+impl Caches {
+    /// Start all watches on the I/O runtime, of all namespaces or of this one.
+    pub fn start(world: &World, client: &Client, namespace: Option<&str>, fleet: &Arc<dyn Fleet>) -> Self {
+        let (alive, stop) = watch::channel(());
+        let (settled, count) = watch::channel(0);
+        let settled = Arc::new(settled);
+        let mut installed = Installed::new(world.clone(), client.clone());
+        let mut shards = BTreeMap::new();
+        for (kind, bare) in KINDS {
+            let shard = Arc::new(Shard::new(kind, bare));
+            let feed = Feed {
+                world: world.clone(),
+                client: client.clone(),
+                namespace: namespace.map(str::to_owned),
+                shard: shard.clone(),
+                installed: installed.follow(kind),
+                settled: settled.clone(),
+                fleet: (kind == kinds::CANARY).then(|| fleet.clone()),
+            };
+            world.spawn(while_alive(stop.clone(), feed.run()));
+            shards.insert(kind, shard);
+        }
+        world.spawn(while_alive(stop, installed.run()));
+        Self(Arc::new(Inner {
+            shards,
+            settled: count,
+            _alive: alive,
+        }))
+    }
+
+    /// The object as the watch has it. Before the first list of its kind, and for kinds that are not watched: `NoSuchKind`.
+    pub fn object(&self, of: &ObjectRef) -> Seen {
+        self.shard(of.kind)
+            .map_or(Seen::NoSuchKind, |shard| shard.look(&key_of(of), None).0)
+    }
+
+    /// Whether every kind was listed once, or found to be not installed: for `/readyz`.
+    pub fn synced(&self) -> bool {
+        *self.0.settled.borrow() >= self.0.shards.len()
+    }
+
+    /// Wait until [`Caches::synced`].
+    pub async fn wait_synced(&self) {
+        let all = self.0.shards.len();
+        // An error means that the watches have ended: the process is stopping.
+        drop(self.0.settled.clone().wait_for(|count| *count >= all).await);
+    }
+
+    /// Kinds that are not synced, to tell people what is waited for.
+    pub fn unsynced(&self) -> Vec<Kind> {
+        let pending = self.0.shards.iter().filter(|(_, shard)| shard.is_pending());
+        pending.map(|(kind, _)| *kind).collect()
+    }
+
+    /// Ring this bell from now on when an object of interest changes.
+    pub fn subscribe(&self, ring: Ring) -> Subscription {
+        let listener = Arc::new(Listener {
+            ring,
+            interest: Mutex::default(),
+        });
+        Subscription {
+            caches: self.clone(),
+            listener,
+        }
+    }
+
+    fn shard(&self, kind: Kind) -> Option<&Arc<Shard>> {
+        self.0.shards.get(&kind)
+    }
+}
+
+// === impl Subscription ===
+
+impl Subscription {
+    /// Be interested in exactly these, as [`Pins::looks`] gives them. Rings at once when one of those that are new has changed
+    /// since it was looked at, so that no change is lost between the look and this call.
+    pub fn set_interest(&self, looks: &BTreeMap<ObjectRef, Mark>) {
+        let mut interest = self.listener.interest.lock();
+        let mut changed = false;
+        for (of, mark) in looks.iter().filter(|(of, _)| !interest.contains(*of)) {
+            let shard = self.caches.shard(of.kind);
+            changed |= shard.is_some_and(|shard| shard.listen(&key_of(of), &self.listener, mark));
+        }
+        for of in interest.iter().filter(|of| !looks.contains_key(*of)) {
+            self.leave(of);
+        }
+        *interest = looks.keys().cloned().collect();
+        drop(interest);
+        if changed {
+            (self.listener.ring)();
+        }
+    }
+
+    fn leave(&self, of: &ObjectRef) {
+        if let Some(shard) = self.caches.shard(of.kind) {
+            shard.unlisten(&key_of(of), &self.listener);
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let interest: BTreeSet<ObjectRef> = std::mem::take(&mut *self.listener.interest.lock());
+        for of in &interest {
+            self.leave(of);
+        }
+    }
+}
+
+/// Run a task until the caches are dropped.
+async fn while_alive(mut alive: watch::Receiver<()>, task: impl Future<Output = ()>) {
+    tokio::select! {
+        biased;
+        _ = alive.changed() => {}
+        () = task => {}
+    }
+}

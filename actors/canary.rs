@@ -1,0 +1,273 @@
+//! One canary: owns its timer and its status, makes one step at a time, wakes early when something that it looked at changes.
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture,
+    SpawnHandle, WrapFuture,
+};
+use crds::Phase;
+use engine::{ObjectRef, Settings, Step, objects::kinds, step::Input};
+use futures::FutureExt;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tokio::sync::oneshot;
+
+use crate::{
+    caches::{Caches, Subscription},
+    desk::Obituary,
+    election::Claim,
+    mail::{Bell, Mail},
+    metrics::Query,
+    notifier::Notifier,
+    router::Router,
+    series::Series,
+    webhook::Call,
+    world::World,
+};
+
+mod memory;
+mod round;
+
+use memory::Memory;
+use round::Rest;
+
+#[cfg(test)]
+mod tests;
+
+/// Steps that may follow each other without a pause. A run has at most three in a row (finish, aftermath, next look).
+const IMMEDIATE_MAX: u32 = 20;
+/// Pause after too many steps in a row.
+const CALM_DOWN: Duration = Duration::from_secs(1);
+
+/// What all canary actors share.
+pub struct Tools {
+    /// Tasks, clocks and chance.
+    pub world: World,
+    /// Settings of the controller.
+    pub settings: Arc<Settings>,
+    /// The watch caches.
+    pub caches: Caches,
+    /// Kubernetes reads and writes.
+    pub router: Router,
+    /// Hook calls.
+    pub hooks: Mail<Call>,
+    /// Metric queries.
+    pub queries: Mail<Query>,
+    /// Events and alerts.
+    pub notifier: Notifier,
+    /// `/metrics`.
+    pub series: Arc<Series>,
+    /// Whether this process may act.
+    pub claim: Claim,
+    /// The mind: `engine::step::step`, or a broken one in tests of the supervision.
+    pub step: fn(Input<'_>) -> Step,
+}
+
+/// Look: something changed, or the time has come.
+#[derive(Clone, Copy, Debug, Default, Message)]
+#[rtype(result = "()")]
+pub struct Look;
+
+/// Show the state.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Snapshot")]
+pub struct Observe;
+
+/// End, after the step that is running; answered, or closed, when it has ended.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Retire {
+    /// Whether the resource is gone: then its series go, too (W-61).
+    pub gone: bool,
+}
+
+/// State of a canary actor, for people and tests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// `<namespace>/<name>`.
+    pub canary: String,
+    /// Stored phase, as of the last step.
+    pub phase: Phase,
+    /// What the last step decided.
+    pub verb: &'static str,
+    /// And why.
+    pub why: String,
+    /// Checks that the last step judged.
+    pub checks: Vec<engine::seam::Check>,
+    /// Steps so far.
+    pub steps: u64,
+    /// Whether a step is running.
+    pub stepping: bool,
+    /// When the last step ended.
+    pub ended: Option<Timestamp>,
+    /// When it looks again at the latest.
+    pub wake: Option<Timestamp>,
+}
+
+/// The actor of one canary.
+pub struct CanaryActor {
+    at: ObjectRef,
+    tools: Arc<Tools>,
+    /// Rung by the caches, by the timer, and by itself.
+    bell: Bell<Look>,
+    /// Keeps the bell tied to the caches.
+    interest: Subscription,
+    /// Lent to the step that is running.
+    memory: Option<Memory>,
+    /// Rung while a step was running.
+    again: bool,
+    retiring: Option<Retire>,
+    /// Dropped with the actor, which tells those who wait for its end.
+    farewells: Vec<oneshot::Sender<()>>,
+    immediate: u32,
+    timer: Option<SpawnHandle>,
+    obituary: Obituary,
+    snapshot: Snapshot,
+}
+
+// === impl CanaryActor ===
+
+impl CanaryActor {
+    /// The actor of the canary `<namespace>/<name>`, to be started where canaries live.
+    pub fn new(key: &str, tools: Arc<Tools>, obituary: Obituary, context: &mut Context<Self>) -> Self {
+        let (namespace, name) = key.split_once('/').unwrap_or(("", key));
+        let bell = Bell::new(context.address().recipient());
+        let ring = bell.clone();
+        let interest = tools.caches.subscribe(Arc::new(move || ring.ring()));
+        Self {
+            at: kinds::CANARY.named(namespace, name),
+            tools,
+            bell,
+            interest,
+            memory: Some(Memory::default()),
+            again: false,
+            retiring: None,
+            farewells: Vec::new(),
+            immediate: 0,
+            timer: None,
+            obituary,
+            snapshot: Snapshot {
+                canary: key.to_owned(),
+                ..Snapshot::default()
+            },
+        }
+    }
+
+    fn begin(&mut self, context: &mut Context<Self>) {
+        let Some(memory) = self.memory.take() else {
+            self.again = true;
+            return;
+        };
+        if let Some(timer) = self.timer.take() {
+            context.cancel_future(timer);
+        }
+        self.snapshot.stepping = true;
+        let (tools, at) = (self.tools.clone(), self.at.clone());
+        let step = AssertUnwindSafe(async move { round::make(&tools, &at, memory).await }).catch_unwind();
+        context.spawn(
+            step.into_actor(self)
+                .map(|ended, actor, context| actor.end(ended, context)),
+        );
+    }
+
+    fn end(&mut self, ended: Result<(Memory, Rest), Box<dyn Any + Send>>, context: &mut Context<Self>) {
+        self.snapshot.stepping = false;
+        self.snapshot.steps += 1;
+        self.snapshot.ended = Some(self.tools.world.now());
+        let (memory, rest) = match ended {
+            Ok(ended) => ended,
+            // A state that panicked is never used again: the supervisor makes a fresh actor from what is stored.
+            Err(panic) => {
+                self.obituary.because(reason(&*panic));
+                context.stop();
+                return;
+            }
+        };
+        self.memory = Some(memory);
+        self.snapshot.phase = rest.phase;
+        self.snapshot.verb = rest.decision.verb;
+        self.snapshot.why = rest.decision.why;
+        self.snapshot.checks = rest.decision.checks;
+        self.snapshot.wake = rest.wake;
+        self.interest.set_interest(&rest.looks);
+        if let Some(retire) = self.retiring {
+            self.leave(retire, context);
+            return;
+        }
+        if std::mem::take(&mut self.again) {
+            self.bell.ring();
+        }
+        self.set_timer(rest.wake, context);
+    }
+
+    fn set_timer(&mut self, wake: Option<Timestamp>, context: &mut Context<Self>) {
+        let Some(wake) = wake else { return };
+        let until = wake.duration_since(self.tools.world.now());
+        let mut pause = Duration::try_from(until).unwrap_or(Duration::ZERO);
+        self.immediate = if pause.is_zero() { self.immediate + 1 } else { 0 };
+        if self.immediate > IMMEDIATE_MAX {
+            pause = CALM_DOWN;
+        }
+        self.timer = Some(context.run_later(pause, |actor, context| {
+            actor.timer = None;
+            actor.begin(context);
+        }));
+    }
+
+    fn leave(&mut self, retire: Retire, context: &mut Context<Self>) {
+        if retire.gone {
+            self.tools.series.remove(&self.at.namespace, &self.at.name);
+        }
+        self.obituary.disarm();
+        context.stop();
+    }
+}
+
+impl Actor for CanaryActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.begin(context);
+    }
+}
+
+impl Handler<Look> for CanaryActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Look, context: &mut Self::Context) {
+        self.bell.heard();
+        self.begin(context);
+    }
+}
+
+impl Handler<Observe> for CanaryActor {
+    type Result = MessageResult<Observe>;
+
+    fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.snapshot.clone())
+    }
+}
+
+impl Handler<Retire> for CanaryActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, retire: Retire, context: &mut Self::Context) -> Self::Result {
+        self.retiring = Some(retire);
+        if self.memory.is_some() {
+            self.leave(retire, context);
+            return Box::pin(async {});
+        }
+        let (farewell, gone) = oneshot::channel();
+        self.farewells.push(farewell);
+        Box::pin(async move {
+            gone.await.ok();
+        })
+    }
+}
+
+fn reason(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a text".into())
+}

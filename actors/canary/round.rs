@@ -1,0 +1,282 @@
+//! One step, from looking to sleeping: call the mind, do what it says, call it again with what came of it.
+
+use crds::{Canary, Phase, decode::Unreadable, legacy::Translation};
+use engine::{
+    Ask, Done, ObjectRef, Outcome, Step, View, Write, configs,
+    objects::{kinds, resource_version},
+    seam::{Act, Decision, Trouble},
+    step::{Input, refused},
+};
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::{Memory, Tools};
+use crate::{
+    caches::{Mark, Pins, StepView},
+    events::Decided,
+    metrics::Query,
+    notifier::Notify,
+    webhook::Call,
+};
+
+/// Calls of the mind in one step: 100 hooks and 20 groups of writes and questions are far more than any canary has.
+const ROUNDS_MAX: usize = 120;
+/// Look again after this long when a step could not be finished.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// How a step left the canary.
+pub(super) struct Rest {
+    pub(super) phase: Phase,
+    pub(super) decision: Decision,
+    pub(super) wake: Option<Timestamp>,
+    pub(super) looks: BTreeMap<ObjectRef, Mark>,
+}
+
+/// The parts of one step.
+struct Round<'t> {
+    tools: &'t Tools,
+    at: &'t ObjectRef,
+    memory: Memory,
+    pins: Pins,
+    now: Timestamp,
+    entropy: u64,
+}
+
+/// Make one step.
+pub(super) async fn make(tools: &Tools, at: &ObjectRef, memory: Memory) -> (Memory, Rest) {
+    let (now, entropy) = (tools.world.now(), tools.world.chance());
+    let mut round = Round {
+        tools,
+        at,
+        memory,
+        pins: Pins::default(),
+        now,
+        entropy,
+    };
+    let begun = tools.world.instant();
+    let (phase, done) = round.run().await;
+    let seconds = tools.world.instant().duration_since(begun).as_secs_f64();
+    tools.series.stepped(done.decision.verb, seconds);
+    let rest = Rest {
+        phase,
+        decision: done.decision,
+        wake: done.wake,
+        looks: round.pins.looks(),
+    };
+    round.memory.overlay.prune(&tools.caches);
+    (round.memory, rest)
+}
+
+// === impl Round ===
+
+impl Round<'_> {
+    async fn run(&mut self) -> (Phase, Done) {
+        if !self.tools.claim.is_current(self.tools.world.instant()) {
+            return (Phase::New, self.later("not-leader", "another replica acts"));
+        }
+        let Some(raw) = self.look_at_canary() else {
+            return (
+                Phase::New,
+                Done {
+                    decision: decision("gone", "the canary is not there"),
+                    ..Done::default()
+                },
+            );
+        };
+        let (canary, legacy) = match crds::decode::canary(&raw) {
+            Ok(decoded) => decoded,
+            Err(unreadable) => return self.refuse(&raw, &unreadable).await,
+        };
+        self.decide(canary, &legacy).await
+    }
+
+    /// Tell the owner of an object that cannot be read; its metadata and status usually can.
+    async fn refuse(&mut self, raw: &Value, unreadable: &Unreadable) -> (Phase, Done) {
+        let bare = json!({
+            "apiVersion": crds::API_VERSION, "kind": "Canary", "metadata": raw["metadata"], "status": raw["status"],
+            "spec": {"targetRef": {"kind": "Deployment", "name": self.at.name}},
+        });
+        let mut canary = crds::decode::decode(&bare).unwrap_or_else(|_| {
+            let mut nameless = Canary::new(&self.at.name, crds::CanarySpec::default());
+            nameless.metadata.namespace = Some(self.at.namespace.clone());
+            nameless
+        });
+        let done = refused(&canary, unreadable, self.now);
+        self.finish(&mut canary, done).await
+    }
+
+    async fn decide(&mut self, mut canary: Canary, legacy: &[Translation]) -> (Phase, Done) {
+        let mut evidence: Vec<Outcome> = Vec::new();
+        let mut first: Option<Done> = None;
+        for _ in 0..ROUNDS_MAX {
+            match self.ask_mind(&canary, legacy, &evidence) {
+                Step::Ask(asks) => evidence.extend(self.answer(&asks).await),
+                Step::Do(writes) => evidence.extend(self.apply(writes).await),
+                Step::Done(done) => {
+                    let (phase, done) = self.finish(&mut canary, *done).await;
+                    let ending = done.aftermath;
+                    let first = first.get_or_insert(done);
+                    let Some(ending) = ending else {
+                        return (phase, std::mem::take(first));
+                    };
+                    evidence = vec![Outcome::Ended(ending)];
+                }
+            }
+        }
+        (Phase::New, self.later("endless", "the step did not come to an end"))
+    }
+
+    fn ask_mind(&self, canary: &Canary, legacy: &[Translation], evidence: &[Outcome]) -> Step {
+        let view = StepView::new(
+            &self.tools.caches,
+            &self.memory.overlay,
+            &self.memory.digests,
+            &self.pins,
+        );
+        (self.tools.step)(Input {
+            canary,
+            legacy,
+            view: &view,
+            settings: &self.tools.settings,
+            evidence,
+            last_check: self.memory.last_check,
+            now: self.now,
+            entropy: self.entropy,
+        })
+    }
+
+    fn look_at_canary(&self) -> Option<Arc<Value>> {
+        let view = StepView::new(
+            &self.tools.caches,
+            &self.memory.overlay,
+            &self.memory.digests,
+            &self.pins,
+        );
+        view.object(self.at).present().cloned()
+    }
+
+    /// Answer all questions at once.
+    async fn answer(&mut self, asks: &[Ask]) -> Vec<Outcome> {
+        let tools = self.tools;
+        let outcomes = join_all(asks.iter().map(|ask| async move {
+            match ask {
+                Ask::Read(of) => Outcome::Read(tools.router.read(of.clone()).await),
+                Ask::Hook(call) => Outcome::Answer(sent(tools.hooks.send(Call(call.clone())).await)),
+                Ask::Query(request) => Outcome::Answer(sent(tools.queries.send(Query(request.clone())).await)),
+            }
+        }))
+        .await;
+        for (ask, outcome) in asks.iter().zip(&outcomes) {
+            if let (Ask::Read(of), Outcome::Read(Ok(Some(object)))) = (ask, outcome) {
+                self.remember(of, object);
+            }
+        }
+        outcomes
+    }
+
+    /// Keep the checksum of a config, so that its data is read again only when it has changed.
+    fn remember(&mut self, of: &ObjectRef, object: &Value) {
+        if [kinds::CONFIG_MAP, kinds::SECRET].contains(&of.kind) {
+            let version = resource_version(object).to_owned();
+            self.memory
+                .digests
+                .remember(of.clone(), version, configs::digest(object));
+        }
+    }
+
+    async fn apply(&mut self, writes: Vec<Write>) -> Vec<Outcome> {
+        let results = self.tools.router.apply(writes.clone()).await;
+        for (write, result) in writes.iter().zip(&results) {
+            if let Ok(object) = result {
+                self.memory.overlay.record(&self.tools.caches, write, object);
+            }
+        }
+        results.into_iter().map(Outcome::Wrote).collect()
+    }
+
+    /// Save the status, then tell. What could not be saved is not told: the next step does it again.
+    async fn finish(&mut self, canary: &mut Canary, mut done: Done) -> (Phase, Done) {
+        let before = canary.status.as_ref().map_or(Phase::New, |status| status.phase);
+        if let Some(status) = done.status.take() {
+            match self.tools.router.save(canary.clone(), status.clone()).await {
+                Ok(saved) => self.saved(&saved),
+                Err(trouble) => return (before, self.later("unsaved", &trouble.to_string())),
+            }
+            canary.status = Some(status);
+        }
+        if done.checked {
+            self.memory.last_check = Some(self.now);
+            let seconds = self.tools.world.now().duration_since(self.now).as_secs_f64();
+            self.tools.series.checked(canary, seconds);
+        }
+        for measure in &done.measures {
+            self.tools.series.apply(canary, measure);
+        }
+        self.tell(canary, &mut done).await;
+        (canary.status.as_ref().map_or(Phase::New, |status| status.phase), done)
+    }
+
+    fn saved(&mut self, saved: &Value) {
+        let version = resource_version(saved).to_owned();
+        let write = Write {
+            object: self.at.clone(),
+            act: Act::Merge {
+                patch: Value::Null,
+                resource_version: version,
+            },
+        };
+        self.memory
+            .overlay
+            .record(&self.tools.caches, &write, &Arc::new(saved.clone()));
+        self.memory.forget_told();
+    }
+
+    async fn tell(&mut self, canary: &Canary, done: &mut Done) {
+        Decided {
+            canary,
+            decision: &done.decision,
+        }
+        .emit();
+        let events = self.memory.unsaid(std::mem::take(&mut done.events));
+        let alerts = std::mem::take(&mut done.alerts);
+        if events.is_empty() && alerts.is_empty() {
+            return;
+        }
+        let notify = Notify {
+            canary: Arc::new(canary.clone()),
+            events,
+            alerts,
+            at: self.tools.world.now(),
+        };
+        // A notifier that is gone means that the process ends.
+        self.tools.notifier.notify.send(notify).await.ok();
+    }
+
+    fn later(&self, verb: &'static str, why: &str) -> Done {
+        let wake = self
+            .tools
+            .world
+            .now()
+            .checked_add(SignedDuration::try_from(RETRY).unwrap_or_default());
+        Done {
+            wake: wake.ok(),
+            decision: decision(verb, why),
+            ..Done::default()
+        }
+    }
+}
+
+fn decision(verb: &'static str, why: &str) -> Decision {
+    Decision {
+        verb,
+        why: why.to_owned(),
+        checks: Vec::new(),
+    }
+}
+
+/// An answer through a pool; a pool that is gone answers nothing.
+fn sent<T>(answer: Result<Result<T, Trouble>, crate::mail::Undelivered>) -> Result<T, Trouble> {
+    answer.unwrap_or_else(|gone| Err(Trouble::Unavailable(gone.to_string())))
+}

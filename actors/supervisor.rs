@@ -1,0 +1,284 @@
+//! Spawns one actor per canary, re-creates those that die, and lets go of those whose resource is gone.
+//!
+//! actix restarts actors that stop, with their old state, but not those that panic (crates.md 3). Here it is the other way round: a
+//! dead actor is replaced by a fresh one that knows only what is stored, after a pause that grows, while all others never notice.
+
+use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
+use engine::{Event, objects::kinds};
+use futures::future::join_all;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+use crate::{
+    canary::{CanaryActor, Observe, Retire, Snapshot, Tools},
+    desk::{Desk, News},
+    mail::{Bell, Mail},
+    notifier::Notify,
+    world::World,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// First pause before a dead actor is replaced; each further death doubles it.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// Longest pause: a canary whose every step fails costs one try in five minutes.
+const PAUSE_LONGEST: Duration = Duration::from_secs(300);
+/// An actor that lived this long has paid its debts: the next death counts as the first.
+const PARDON: Duration = Duration::from_secs(600);
+/// Longest wait for one actor's answer when the state of all is shown.
+const OBSERVE_WAIT: Duration = Duration::from_secs(1);
+
+/// Sort the news.
+#[derive(Clone, Copy, Debug, Default, Message)]
+#[rtype(result = "()")]
+pub struct Sort;
+
+/// Show the state of all canaries.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<Snapshot>")]
+pub struct ObserveAll;
+
+/// Let all canaries finish their steps and end; answered when they have.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct RetireAll;
+
+/// An actor has been started.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Born {
+    key: String,
+    contact: Contact,
+}
+
+/// How to reach a canary actor.
+#[derive(Clone)]
+struct Contact {
+    observe: Recipient<Observe>,
+    retire: Recipient<Retire>,
+}
+
+/// One canary, as the supervisor knows it.
+struct Child {
+    contact: Option<Contact>,
+    /// Deaths in a row.
+    deaths: u32,
+    born: Instant,
+}
+
+/// The supervisor.
+pub struct Supervisor {
+    tools: Arc<Tools>,
+    desk: Desk,
+    bell: Option<Bell<Sort>>,
+    children: BTreeMap<String, Child>,
+    retiring: bool,
+}
+
+// === impl Supervisor ===
+
+impl Supervisor {
+    /// A supervisor over the news of this desk.
+    pub fn new(tools: Arc<Tools>, desk: Desk) -> Self {
+        Self {
+            tools,
+            desk,
+            bell: None,
+            children: BTreeMap::new(),
+            retiring: false,
+        }
+    }
+
+    fn sort(&mut self, key: String, news: &News, context: &mut Context<Self>) {
+        if news.exists == Some(false) {
+            self.let_go(&key);
+            return;
+        }
+        if let Some(cause) = &news.died {
+            self.replace_later(key, cause, context);
+            return;
+        }
+        if news.exists == Some(true) && !self.children.contains_key(&key) && !self.retiring {
+            self.spawn(key, 0, context);
+        }
+    }
+
+    fn spawn(&mut self, key: String, deaths: u32, context: &Context<Self>) {
+        let (tools, obituary) = (self.tools.clone(), self.desk.obituary(&key));
+        let (home, name) = (Mail::new(context.address().recipient::<Born>(), 1), key.clone());
+        let world = self.tools.world.clone();
+        self.tools.world.place(&key, move || {
+            let actor = CanaryActor::create(|context| CanaryActor::new(&name, tools, obituary, context));
+            let contact = Contact {
+                observe: actor.clone().recipient(),
+                retire: actor.recipient(),
+            };
+            world.spawn(async move {
+                home.send(Born { key: name, contact }).await.ok();
+            });
+        });
+        self.children.insert(
+            key,
+            Child {
+                contact: None,
+                deaths,
+                born: self.tools.world.instant(),
+            },
+        );
+        self.count();
+    }
+
+    fn let_go(&mut self, key: &str) {
+        let Some(child) = self.children.remove(key) else { return };
+        if let Some(contact) = child.contact {
+            retire(&self.tools.world, contact, Retire { gone: true });
+        }
+        self.count();
+    }
+
+    fn replace_later(&mut self, key: String, cause: &str, context: &mut Context<Self>) {
+        let Some(child) = self.children.get_mut(&key) else {
+            return;
+        };
+        child.contact = None;
+        let lived = self.tools.world.instant().duration_since(child.born);
+        child.deaths = if lived > PARDON {
+            1
+        } else {
+            child.deaths.saturating_add(1)
+        };
+        let deaths = child.deaths;
+        let pause = pause(deaths);
+        self.tools.series.restarted("canary");
+        self.mourn(&key, cause, pause);
+        context.run_later(pause, move |supervisor, context| {
+            let still_wanted = supervisor
+                .children
+                .get(&key)
+                .is_some_and(|child| child.contact.is_none());
+            if still_wanted && !supervisor.retiring {
+                supervisor.spawn(key, deaths, context);
+            }
+        });
+    }
+
+    /// Tell the owner that something is wrong with us, not with the release.
+    fn mourn(&self, key: &str, cause: &str, pause: Duration) {
+        tracing::error!(
+            canary = key,
+            cause,
+            pause_secs = pause.as_secs(),
+            "the actor of a canary died"
+        );
+        let (namespace, name) = key.split_once('/').unwrap_or(("", key));
+        let seen = self.tools.caches.object(&kinds::CANARY.named(namespace, name));
+        let Some(Ok((canary, _))) = seen.present().map(|raw| crds::decode::canary(raw)) else {
+            return;
+        };
+        let phase = canary.status.as_ref().map(|status| status.phase).unwrap_or_default();
+        let text = format!("Internal error, trying again in {} s: {cause}", pause.as_secs());
+        let notify = Notify {
+            canary: Arc::new(canary),
+            events: vec![Event::error(phase, text)],
+            alerts: Vec::new(),
+            at: self.tools.world.now(),
+        };
+        let notifier = self.tools.notifier.clone();
+        self.tools.world.spawn(async move {
+            notifier.notify.send(notify).await.ok();
+        });
+    }
+
+    fn count(&self) {
+        let mut by_namespace = BTreeMap::new();
+        for key in self.children.keys() {
+            let namespace = key.split_once('/').map_or("", |(namespace, _)| namespace);
+            *by_namespace.entry(namespace.to_owned()).or_insert(0) += 1;
+        }
+        self.tools.series.count_canaries(&by_namespace);
+    }
+
+    fn contacts(&self) -> Vec<Contact> {
+        self.children
+            .values()
+            .filter_map(|child| child.contact.clone())
+            .collect()
+    }
+}
+
+fn retire(world: &World, contact: Contact, how: Retire) {
+    world.spawn(async move {
+        contact.retire.send(how).await.ok();
+    });
+}
+
+/// 1, 2, 4 … 300 s.
+fn pause(deaths: u32) -> Duration {
+    let doubled = 1_u32.checked_shl(deaths.saturating_sub(1)).unwrap_or(u32::MAX);
+    PAUSE_FIRST.saturating_mul(doubled).min(PAUSE_LONGEST)
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let bell = Bell::new(context.address().recipient());
+        self.bell = Some(bell.clone());
+        self.desk.ring(bell);
+    }
+}
+
+impl Handler<Sort> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: Sort, context: &mut Self::Context) {
+        if let Some(bell) = &self.bell {
+            bell.heard();
+        }
+        for (key, news) in self.desk.take() {
+            self.sort(key, &news, context);
+        }
+    }
+}
+
+impl Handler<Born> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Born { key, contact }: Born, _: &mut Self::Context) {
+        match self.children.get_mut(&key) {
+            Some(child) => child.contact = Some(contact),
+            // It was let go before it was born.
+            None => retire(&self.tools.world, contact, Retire { gone: true }),
+        }
+    }
+}
+
+impl Handler<ObserveAll> for Supervisor {
+    type Result = ResponseFuture<Vec<Snapshot>>;
+
+    fn handle(&mut self, _: ObserveAll, _: &mut Self::Context) -> Self::Result {
+        let contacts = self.contacts();
+        Box::pin(async move {
+            let answers = join_all(
+                contacts
+                    .iter()
+                    .map(|contact| contact.observe.send(Observe).timeout(OBSERVE_WAIT)),
+            );
+            answers.await.into_iter().flatten().collect()
+        })
+    }
+}
+
+impl Handler<RetireAll> for Supervisor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: RetireAll, _: &mut Self::Context) -> Self::Result {
+        self.retiring = true;
+        let contacts = self.contacts();
+        Box::pin(async move {
+            let how = Retire { gone: false };
+            join_all(contacts.iter().map(|contact| contact.retire.send(how))).await;
+        })
+    }
+}
