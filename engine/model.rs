@@ -304,6 +304,7 @@ impl Model {
                 Act::Merge {
                     patch,
                     resource_version: wanted,
+                    ..
                 },
                 Some(current),
             ) => {

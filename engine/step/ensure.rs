@@ -104,7 +104,13 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
 fn wait_for_first_primary(cx: &mut Cx<'_>, primary: &Value) -> Flow<()> {
     match primary_readiness(cx, primary) {
         Readiness::Ready => Ok(()),
-        Readiness::NotReady { message, .. } => Err(cx.blocked(message)),
+        Readiness::NotReady { message, .. } if cx.now >= cx.due() => Err(cx.blocked(message)),
+        // Pods need a moment; that is nothing to warn of before an interval has passed.
+        Readiness::NotReady { message, .. } => {
+            let mut done = cx.idle(message);
+            done.wake = Some(cx.due());
+            Err(Pause::End(done))
+        }
     }
 }
 

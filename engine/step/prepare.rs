@@ -141,6 +141,7 @@ pub(super) fn finalizer_write(cx: &Cx<'_>, wanted: bool) -> Option<Write> {
         act: Act::Merge {
             patch: json!({ "metadata": patch }),
             resource_version: cx.canary.metadata.resource_version.clone().unwrap_or_default(),
+            generation: None,
         },
     })
 }
