@@ -38,7 +38,7 @@ pub struct Obituary {
 
 impl Desk {
     /// From now on ring here when there is news.
-    pub fn ring(&self, bell: Bell<Sort>) {
+    pub fn ring(&self, bell: &Bell<Sort>) {
         let waiting = {
             let mut pile = self.0.lock();
             pile.bell = Some(bell.clone());

@@ -23,9 +23,9 @@ mod tests;
 /// First pause before a dead actor is replaced; each further death doubles it.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause: a canary whose every step fails costs one try in five minutes.
-const PAUSE_LONGEST: Duration = Duration::from_secs(300);
+const PAUSE_LONGEST: Duration = Duration::from_mins(5);
 /// An actor that lived this long has paid its debts: the next death counts as the first.
-const PARDON: Duration = Duration::from_secs(600);
+const PARDON: Duration = Duration::from_mins(10);
 /// Longest wait for one actor's answer when the state of all is shown.
 const OBSERVE_WAIT: Duration = Duration::from_secs(1);
 
@@ -225,7 +225,7 @@ impl Actor for Supervisor {
     fn started(&mut self, context: &mut Self::Context) {
         let bell = Bell::new(context.address().recipient());
         self.bell = Some(bell.clone());
-        self.desk.ring(bell);
+        self.desk.ring(&bell);
     }
 }
 

@@ -24,6 +24,9 @@ const ROUNDS_MAX: usize = 100;
 /// What answers a hook or a query.
 pub type Answers<Q> = Box<dyn FnMut(&Canary, &Q) -> Result<crate::http::Response, Trouble>>;
 
+/// What may go wrong with a write.
+pub type Fault = Box<dyn FnMut(&Write) -> Result<(), Trouble>>;
+
 /// The miniature cluster with one canary in it.
 pub struct Model {
     objects: BTreeMap<ObjectRef, Arc<Value>>,
@@ -39,7 +42,7 @@ pub struct Model {
     /// Answers queries.
     pub queries: Answers<Request>,
     /// Asked before each write; `Err` makes it fail.
-    pub fault: Box<dyn FnMut(&Write) -> Result<(), Trouble>>,
+    pub fault: Fault,
     /// When the last check was made.
     pub last_check: Option<Timestamp>,
     /// Writes so far, status writes included.

@@ -53,7 +53,7 @@ pub(super) fn idle(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     });
     take_over(cx, release)?;
     if !changed(cx, release) {
-        return follow(cx, release);
+        return Ok(follow(cx, release));
     }
     require_primary(cx, release)?;
     gate(cx, release)
@@ -146,7 +146,7 @@ pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<
         return Ok(());
     }
     if spec_changed && !taken_over && set_back(cx, release)? {
-        return Err(Pause::End(end_set_back(cx, release)?));
+        return Err(Pause::end(end_set_back(cx, release)?));
     }
     ensure::shift(cx, release, Split::PRIMARY)?;
     cx.say(texts::restart(&cx.target_name()));
@@ -154,7 +154,7 @@ pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<
         primary: 100,
         canary: 0,
     });
-    Err(Pause::End(progress(
+    Err(Pause::end(progress(
         cx,
         release,
         "restart",
@@ -214,20 +214,20 @@ fn configs_changed(cx: &Cx<'_>, release: &Release) -> bool {
 }
 
 /// In Failed the stored hash follows a target that was set back, so that the bad revision counts as new when it comes again.
-fn follow(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
+fn follow(cx: &Cx<'_>, release: &Release) -> Done {
     let behind = cx.status().last_applied_spec.as_deref() != Some(release.revision.as_str());
     if cx.phase != Phase::Failed || !behind {
-        return Ok(cx.idle("nothing has changed"));
+        return cx.idle("nothing has changed");
     }
     let draft = cx
         .draft()
         .with(|status| status.last_applied_spec = Some(release.revision.clone()));
-    Ok(cx.save(
+    cx.save(
         "follow",
         "the target was set back to the promoted revision",
         draft,
         cx.now,
-    ))
+    )
 }
 
 /// Hashes that the peer stored cannot be compared with ours. An idle canary whose primary runs what the target says is adopted silently
@@ -248,7 +248,7 @@ fn take_over(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
             status.last_promoted_spec = Some(release.revision.clone());
         }
     });
-    Err(Pause::End(cx.save(
+    Err(Pause::end(cx.save(
         "take-over",
         "hashes of another implementation are replaced",
         draft,

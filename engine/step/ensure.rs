@@ -42,6 +42,9 @@ pub(super) struct Release {
     pub(super) split: Split,
 }
 
+/// Route objects as they are; `None` where there is none.
+type Current = Vec<Option<Arc<Value>>>;
+
 /// Find the target, its selector and its ports.
 pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
     let at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
@@ -54,7 +57,9 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
     };
     let (ports, notes) = services::discovered_ports(cx.canary, &object);
     if cx.phase.is_initializing() {
-        notes.into_iter().for_each(|note| cx.warn(note));
+        for note in notes {
+            cx.warn(note);
+        }
     }
     Ok(Target {
         at,
@@ -109,7 +114,7 @@ fn wait_for_first_primary(cx: &mut Cx<'_>, primary: &Value) -> Flow<()> {
         Readiness::NotReady { message, .. } => {
             let mut done = cx.idle(message);
             done.wake = Some(cx.due());
-            Err(Pause::End(done))
+            Err(Pause::end(done))
         }
     }
 }
@@ -196,7 +201,7 @@ fn goes_dark(release: &Release, wanted: Split) -> bool {
     raises_primary || raises_canary
 }
 
-fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<(Vec<ObjectRef>, Vec<Option<Arc<Value>>>)> {
+fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<(Vec<ObjectRef>, Current)> {
     let refs = release.provider.objects(cx.canary);
     let mut current = Vec::new();
     for at in &refs {

@@ -62,14 +62,14 @@ pub(super) fn refuse_what_cannot_work(cx: &mut Cx<'_>) -> Flow<()> {
         return match refusal(cx.draft(), cx.canary, cx.phase, message, cx.now) {
             Some(done) => {
                 done.events.iter().for_each(|event| cx.event(event.clone()));
-                Err(Pause::End(done))
+                Err(Pause::end(done))
             }
-            None => Err(Pause::End(cx.idle("refused, and unchanged since"))),
+            None => Err(Pause::end(cx.idle("refused, and unchanged since"))),
         };
     }
     if accepted.is_some_and(|condition| condition.status == "False") {
         let draft = cx.draft().without(ACCEPTED);
-        return Err(Pause::End(cx.save(
+        return Err(Pause::end(cx.save(
             "accept",
             "what was refused has been mended",
             draft,
@@ -118,7 +118,7 @@ pub(super) fn hold_while_suspended(cx: &mut Cx<'_>) -> Flow<()> {
         }
         (false, true) => cx.save("resume", "no longer suspended", cx.draft().without(HELD), cx.now),
     };
-    Err(Pause::End(done))
+    Err(Pause::end(done))
 }
 
 /// Add or remove the finalizer as `revertOnDeletion` says, by a patch of the metadata alone (W-49).
@@ -152,5 +152,5 @@ pub(super) fn register(cx: &mut Cx<'_>) -> Flow<()> {
         return Ok(());
     }
     let draft = cx.draft().phase(Phase::Initializing, cx.kind(), None);
-    Err(Pause::End(cx.save("register", "new canary", draft, cx.now)))
+    Err(Pause::end(cx.save("register", "new canary", draft, cx.now)))
 }

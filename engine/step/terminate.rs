@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A target that is not ready after this long no longer holds up the deletion. The peer tries for at most 21 s; a minute covers a slow image pull.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// End the step when the Canary is being deleted.
 pub(super) fn when_deleted(cx: &mut Cx<'_>) -> Flow<()> {
@@ -36,7 +36,7 @@ pub(super) fn when_deleted(cx: &mut Cx<'_>) -> Flow<()> {
         (true, Phase::Terminating) => revert(cx)?,
         (true, _) => announce(cx),
     };
-    Err(Pause::End(done))
+    Err(Pause::end(done))
 }
 
 fn announce(cx: &mut Cx<'_>) -> Done {
@@ -90,7 +90,7 @@ fn wait_for_target(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<()> {
         Readiness::NotReady { message, .. } => {
             let mut done = cx.idle(message);
             done.wake = Some(patience_ends);
-            Err(Pause::End(done))
+            Err(Pause::end(done))
         }
     }
 }
