@@ -177,6 +177,12 @@ pub(super) fn finalising(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if let Some(done) = wait_for_primary(cx, release)? {
         return Ok(done);
     }
+    if release.split.canary > 0 {
+        // Someone gave the target traffic again: take it back, and let that settle, before its pods go.
+        ensure::shift(cx, release, Split::PRIMARY)?;
+        cx.checked();
+        return Ok(cx.wake_in("finalise", "foreign weights are taken back", cx.interval()));
+    }
     succeed(cx, release, false)
 }
 
