@@ -69,8 +69,8 @@ fn run(cx: &mut Cx<'_>) -> Flow<Done> {
     }
     terminate::when_deleted(cx)?;
     prepare::refuse_what_cannot_work(cx)?;
-    prepare::hold_while_suspended(cx)?;
     prepare::keep_finalizer(cx)?;
+    prepare::hold_while_suspended(cx)?;
     prepare::register(cx)?;
 
     let target = ensure::target(cx)?;
