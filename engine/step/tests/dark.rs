@@ -114,3 +114,21 @@ fn a_refused_revert_does_not_hold_up_a_deletion() {
         assert_eq!(event.phase, Phase::Succeeded);
     }
 }
+
+#[test]
+fn a_skipped_analysis_ends_though_an_admission_webhook_changes_the_primary() {
+    let mut model = released(&json!({"skipAnalysis": true}));
+    let mutated = json!({"spec": {"template": {"metadata": {"labels": {"injected": "true"}}}}});
+    for _ in 0..60 {
+        let primary = model.get(&primary_at()).unwrap();
+        if primary["spec"]["template"]["metadata"]["labels"]["injected"].is_null() {
+            model.edit(&primary_at(), &mutated);
+            model.settle();
+        }
+        if model.run_until(&ENDS, 1) {
+            break;
+        }
+    }
+    assert_eq!(model.phase(), Phase::Succeeded, "{:#?}", model.decisions);
+    assert_eq!(image(&model, &primary_at()), "app:2");
+}
