@@ -7,6 +7,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{caches::Fleet, mail::Bell, supervisor::Sort};
 
+#[cfg(test)]
+mod tests;
+
 /// The desk. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Desk(Arc<Mutex<Pile>>);
@@ -22,14 +25,24 @@ struct Pile {
 pub struct News {
     /// Whether the resource is there, if that is new.
     pub exists: Option<bool>,
-    /// Why its actor ended, if it did without having been told to.
-    pub died: Option<String>,
+    /// Which of its actors ended without having been told to, and why.
+    pub died: Option<Death>,
+}
+
+/// The end of an actor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// Number that the supervisor gave to the actor: a canary that was deleted and made again has two for a while.
+    pub generation: u64,
+    /// Why it ended.
+    pub cause: String,
 }
 
 /// Tells the desk when its owner is dropped, unless it was disarmed: that is how a death is noticed, however it came.
 pub struct Obituary {
     desk: Desk,
     key: String,
+    generation: u64,
     cause: Option<String>,
     armed: bool,
 }
@@ -66,11 +79,12 @@ impl Desk {
         }
     }
 
-    /// An obituary for the actor of this canary.
-    pub fn obituary(&self, key: &str) -> Obituary {
+    /// An obituary for the actor of this canary with this number.
+    pub fn obituary(&self, key: &str, generation: u64) -> Obituary {
         Obituary {
             desk: self.clone(),
             key: key.to_owned(),
+            generation,
             cause: None,
             armed: true,
         }
@@ -107,7 +121,13 @@ impl Drop for Obituary {
     fn drop(&mut self) {
         if self.armed {
             let cause = self.cause.take().unwrap_or_else(|| "it ended without a reason".into());
-            self.desk.put(&self.key, |news| news.died = Some(cause));
+            let generation = self.generation;
+            self.desk.put(&self.key, |news| {
+                // The end of an older actor does not hide that of a newer one.
+                if news.died.as_ref().is_none_or(|death| death.generation <= generation) {
+                    news.died = Some(Death { generation, cause });
+                }
+            });
         }
     }
 }

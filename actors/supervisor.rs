@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     canary::{CanaryActor, Observe, Retire, Snapshot, Tools},
-    desk::{Desk, News},
+    desk::{Death, Desk, News},
     mail::{Bell, Mail},
     notifier::Notify,
     world::World,
@@ -49,6 +49,7 @@ pub struct RetireAll;
 #[rtype(result = "()")]
 struct Born {
     key: String,
+    generation: u64,
     contact: Contact,
 }
 
@@ -61,6 +62,8 @@ struct Contact {
 
 /// One canary, as the supervisor knows it.
 struct Child {
+    /// Number of its present actor.
+    generation: u64,
     contact: Option<Contact>,
     /// Deaths in a row.
     deaths: u32,
@@ -73,6 +76,8 @@ pub struct Supervisor {
     desk: Desk,
     bell: Option<Bell<Sort>>,
     children: BTreeMap<String, Child>,
+    /// Actors so far.
+    generations: u64,
     retiring: bool,
 }
 
@@ -86,6 +91,7 @@ impl Supervisor {
             desk,
             bell: None,
             children: BTreeMap::new(),
+            generations: 0,
             retiring: false,
         }
     }
@@ -95,9 +101,8 @@ impl Supervisor {
             self.let_go(&key);
             return;
         }
-        if let Some(cause) = &news.died {
-            self.replace_later(key, cause, context);
-            return;
+        if let Some(death) = &news.died {
+            self.replace_later(&key, death, context);
         }
         if news.exists == Some(true) && !self.children.contains_key(&key) && !self.retiring {
             self.spawn(key, 0, context);
@@ -105,7 +110,9 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, key: String, deaths: u32, context: &Context<Self>) {
-        let (tools, obituary) = (self.tools.clone(), self.desk.obituary(&key));
+        self.generations += 1;
+        let generation = self.generations;
+        let (tools, obituary) = (self.tools.clone(), self.desk.obituary(&key, generation));
         let (home, name) = (Mail::new(context.address().recipient::<Born>(), 1), key.clone());
         let world = self.tools.world.clone();
         self.tools.world.place(&key, move || {
@@ -115,12 +122,18 @@ impl Supervisor {
                 retire: actor.recipient(),
             };
             world.spawn(async move {
-                home.send(Born { key: name, contact }).await.ok();
+                let born = Born {
+                    key: name,
+                    generation,
+                    contact,
+                };
+                home.send(born).await.ok();
             });
         });
         self.children.insert(
             key,
             Child {
+                generation,
                 contact: None,
                 deaths,
                 born: self.tools.world.instant(),
@@ -131,14 +144,22 @@ impl Supervisor {
 
     fn let_go(&mut self, key: &str) {
         let Some(child) = self.children.remove(key) else { return };
+        // An actor that is dead, or not born yet, does not do it; one that is stepping does it again at its end.
+        let (namespace, name) = key.split_once('/').unwrap_or(("", key));
+        self.tools.series.remove(namespace, name);
         if let Some(contact) = child.contact {
             retire(&self.tools.world, contact, Retire { gone: true });
         }
         self.count();
     }
 
-    fn replace_later(&mut self, key: String, cause: &str, context: &mut Context<Self>) {
-        let Some(child) = self.children.get_mut(&key) else {
+    fn replace_later(&mut self, key: &str, death: &Death, context: &mut Context<Self>) {
+        let generation = death.generation;
+        let Some(child) = self
+            .children
+            .get_mut(key)
+            .filter(|child| child.generation == generation)
+        else {
             return;
         };
         child.contact = None;
@@ -151,12 +172,13 @@ impl Supervisor {
         let deaths = child.deaths;
         let pause = pause(deaths);
         self.tools.series.restarted("canary");
-        self.mourn(&key, cause, pause);
+        self.mourn(key, &death.cause, pause);
+        let key = key.to_owned();
         context.run_later(pause, move |supervisor, context| {
             let still_wanted = supervisor
                 .children
                 .get(&key)
-                .is_some_and(|child| child.contact.is_none());
+                .is_some_and(|child| child.generation == generation);
             if still_wanted && !supervisor.retiring {
                 supervisor.spawn(key, deaths, context);
             }
@@ -165,13 +187,13 @@ impl Supervisor {
 
     /// Tell the owner that something is wrong with us, not with the release.
     fn mourn(&self, key: &str, cause: &str, pause: Duration) {
+        let (namespace, name) = key.split_once('/').unwrap_or(("", key));
         tracing::error!(
-            canary = key,
+            canary = format!("{name}.{namespace}"),
             cause,
             pause_secs = pause.as_secs(),
             "the actor of a canary died"
         );
-        let (namespace, name) = key.split_once('/').unwrap_or(("", key));
         let seen = self.tools.caches.object(&kinds::CANARY.named(namespace, name));
         let Some(Ok((canary, _))) = seen.present().map(|raw| crds::decode::canary(raw)) else {
             return;
@@ -245,11 +267,18 @@ impl Handler<Sort> for Supervisor {
 impl Handler<Born> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, Born { key, contact }: Born, _: &mut Self::Context) {
-        match self.children.get_mut(&key) {
+    fn handle(&mut self, born: Born, _: &mut Self::Context) {
+        let Born {
+            key,
+            generation,
+            contact,
+        } = born;
+        let present = self.children.get_mut(&key);
+        let gone = present.is_none();
+        match present.filter(|child| child.generation == generation && !self.retiring) {
             Some(child) => child.contact = Some(contact),
-            // It was let go before it was born.
-            None => retire(&self.tools.world, contact, Retire { gone: true }),
+            // It was let go before it was born; a successor keeps the series.
+            None => retire(&self.tools.world, contact, Retire { gone }),
         }
     }
 }

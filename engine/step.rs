@@ -70,9 +70,9 @@ fn run(cx: &mut Cx<'_>) -> Flow<Done> {
     }
     terminate::when_deleted(cx)?;
     prepare::refuse_what_cannot_work(cx)?;
-    prepare::hold_while_suspended(cx)?;
     prepare::register(cx)?;
     prepare::keep_finalizer(cx)?;
+    prepare::hold_while_suspended(cx)?;
 
     let target = ensure::target(cx)?;
     let release = &mut ensure::objects(cx, target)?;

@@ -1,6 +1,6 @@
 //! What the parts of a step share: the input, the replay of the evidence, and what has been gathered for the end.
 
-use crds::{Canary, CanaryStatus, Phase, analysis::Analysis};
+use crds::{Canary, CanaryStatus, Phase, analysis::Analysis, legacy::Translation};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -35,6 +35,7 @@ pub(super) enum Pause {
 
 pub(super) struct Cx<'a> {
     pub(super) canary: &'a Canary,
+    pub(super) legacy: &'a [Translation],
     pub(super) view: &'a dyn View,
     pub(super) settings: &'a Settings,
     pub(super) evidence: &'a [Outcome],
@@ -66,6 +67,7 @@ impl<'a> Cx<'a> {
     pub(super) fn new(input: Input<'a>) -> Self {
         Self {
             canary: input.canary,
+            legacy: input.legacy,
             view: input.view,
             settings: input.settings,
             evidence: input.evidence,

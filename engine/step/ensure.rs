@@ -1,6 +1,6 @@
 //! The objects that must be there in every phase: Services, primary, apex, route. Repaired when they differ, never touched otherwise.
 
-use crds::Phase;
+use crds::{Phase, analysis::Strategy};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
@@ -151,16 +151,19 @@ fn rests_on_primary(cx: &Cx<'_>, release: &Release) -> bool {
 
 /// Weights of a route that is missing: those of the run, so that a deleted route does not throw the run back.
 fn from_status(cx: &Cx<'_>) -> Split {
-    let running = matches!(
-        cx.phase,
-        Phase::Progressing | Phase::WaitingPromotion | Phase::Promoting | Phase::Failed
-    );
-    let canary = if running {
-        cx.status().canary_weight.clamp(0, 100)
-    } else {
-        0
+    let (status, analysis) = (cx.status(), cx.analysis());
+    let counts = matches!(cx.phase, Phase::Progressing | Phase::WaitingPromotion);
+    // Runs that count rounds keep no weight in the status: the round tells.
+    let has_all = match analysis.strategy() {
+        Strategy::Canary => false,
+        Strategy::AbTesting => counts && status.iterations > 0,
+        Strategy::BlueGreen => counts && status.iterations > analysis.iterations(),
     };
-    Split::of(canary)
+    if has_all {
+        return Split::CANARY;
+    }
+    let keeps = counts || matches!(cx.phase, Phase::Waiting | Phase::Promoting | Phase::Failed);
+    Split::of(if keeps { status.canary_weight.clamp(0, 100) } else { 0 })
 }
 
 /// Weights as the route has them, `None` where there is no route yet.

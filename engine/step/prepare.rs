@@ -1,6 +1,6 @@
 //! Before anything is looked at: what cannot work is refused, what is suspended rests, what is new is registered.
 
-use crds::{Canary, Phase, decode::Unreadable, problems::Problem};
+use crds::{Canary, Phase, decode::Unreadable, legacy::Translation, problems::Problem};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -21,6 +21,8 @@ use crate::{
 pub(super) const FINALIZER: &str = "finalizer.flagger.app";
 /// Reason of condition `Accepted` when the spec asks for something that cannot work.
 const INVALID: &str = "InvalidSpec";
+/// Reason of condition `Accepted` while the spec is written in an older form that is read as if it were today's.
+const TRANSLATED: &str = "Translated";
 /// Reason of condition `Held` while `spec.suspend` is true.
 const SUSPENDED: &str = "Suspended";
 
@@ -67,16 +69,36 @@ pub(super) fn refuse_what_cannot_work(cx: &mut Cx<'_>) -> Flow<()> {
             None => Err(Pause::end(cx.idle("refused, and unchanged since"))),
         };
     }
-    if accepted.is_some_and(|condition| condition.status == "False") {
+    if !cx.legacy.is_empty() {
+        return name_translations(cx);
+    }
+    if accepted.is_some_and(|condition| condition.status == "False" || condition.reason == TRANSLATED) {
         let draft = cx.draft().without(ACCEPTED);
         return Err(Pause::end(cx.save(
             "accept",
-            "what was refused has been mended",
+            "what was refused or translated has been mended",
             draft,
             cx.now,
         )));
     }
     Ok(())
+}
+
+/// Old forms are served; their owner is told once what to write instead.
+fn name_translations(cx: &mut Cx<'_>) -> Flow<()> {
+    let tell = |old: &Translation| format!("{} is an old form; write {}", old.path, old.instead);
+    let message = cx.legacy.iter().map(tell).collect::<Vec<_>>().join("; ");
+    let status = cx.status();
+    let told = status.condition(ACCEPTED);
+    if told.is_some_and(|told| told.reason == TRANSLATED && told.message.as_deref() == Some(message.as_str())) {
+        return Ok(());
+    }
+    cx.say(message.clone());
+    let draft = cx
+        .draft()
+        .without(ACCEPTED)
+        .condition(ACCEPTED, "True", TRANSLATED, message);
+    Err(Pause::end(cx.save("accept", "old forms are translated", draft, cx.now)))
 }
 
 fn problems(cx: &Cx<'_>) -> Vec<String> {
