@@ -22,14 +22,24 @@ struct Pile {
 pub struct News {
     /// Whether the resource is there, if that is new.
     pub exists: Option<bool>,
-    /// Why its actor ended, if it did without having been told to.
-    pub died: Option<String>,
+    /// The last death of one of its actors that had not been told to end.
+    pub died: Option<Death>,
+}
+
+/// The end of an actor that had not been told to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// Which of the canary's actors it was: the number that its obituary was made with.
+    pub life: u64,
+    /// Why it ended.
+    pub cause: String,
 }
 
 /// Tells the desk when its owner is dropped, unless it was disarmed: that is how a death is noticed, however it came.
 pub struct Obituary {
     desk: Desk,
     key: String,
+    life: u64,
     cause: Option<String>,
     armed: bool,
 }
@@ -66,11 +76,12 @@ impl Desk {
         }
     }
 
-    /// An obituary for the actor of this canary.
-    pub fn obituary(&self, key: &str) -> Obituary {
+    /// An obituary for an actor of this canary. `life` tells it from those before and after it.
+    pub fn obituary(&self, key: &str, life: u64) -> Obituary {
         Obituary {
             desk: self.clone(),
             key: key.to_owned(),
+            life,
             cause: None,
             armed: true,
         }
@@ -107,7 +118,8 @@ impl Drop for Obituary {
     fn drop(&mut self) {
         if self.armed {
             let cause = self.cause.take().unwrap_or_else(|| "it ended without a reason".into());
-            self.desk.put(&self.key, |news| news.died = Some(cause));
+            let life = self.life;
+            self.desk.put(&self.key, |news| news.died = Some(Death { life, cause }));
         }
     }
 }
