@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::{cell::RefCell, future::Future, sync::Arc, time::Duration};
 use tokio::{
+    runtime::Handle,
     sync::oneshot,
     task::{JoinHandle, LocalSet, spawn_local},
 };
@@ -78,10 +79,11 @@ pub(crate) fn watched_step(input: Input<'_>) -> Step {
 impl Stage {
     fn new(seed: u64) -> Self {
         let world = World::single(Timestamp::UNIX_EPOCH, seed);
-        let (clock, spawner) = (world.clone(), world.clone());
+        // The cluster's own tasks outlive a controller: they are not started in its set of tasks.
+        let (clock, runtime) = (world.clone(), Handle::current());
         let sandbox = Sandbox::new(
             Arc::new(move || clock.now()),
-            Arc::new(move |task| spawner.spawn(task)),
+            Arc::new(move |task| drop(runtime.spawn(task))),
             Cluster::default(),
         );
         Self {
