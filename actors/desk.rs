@@ -25,15 +25,15 @@ struct Pile {
 pub struct News {
     /// Whether the resource is there, if that is new.
     pub exists: Option<bool>,
-    /// Which of its actors ended without having been told to, and why.
+    /// The last death of one of its actors that had not been told to end.
     pub died: Option<Death>,
 }
 
-/// The end of an actor.
+/// The end of an actor that had not been told to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
-    /// Number that the supervisor gave to the actor: a canary that was deleted and made again has two for a while.
-    pub generation: u64,
+    /// Which of the canary's actors it was: the number that its obituary was made with.
+    pub life: u64,
     /// Why it ended.
     pub cause: String,
 }
@@ -42,7 +42,7 @@ pub struct Death {
 pub struct Obituary {
     desk: Desk,
     key: String,
-    generation: u64,
+    life: u64,
     cause: Option<String>,
     armed: bool,
 }
@@ -79,12 +79,12 @@ impl Desk {
         }
     }
 
-    /// An obituary for the actor of this canary with this number.
-    pub fn obituary(&self, key: &str, generation: u64) -> Obituary {
+    /// An obituary for an actor of this canary. `life` tells it from those before and after it.
+    pub fn obituary(&self, key: &str, life: u64) -> Obituary {
         Obituary {
             desk: self.clone(),
             key: key.to_owned(),
-            generation,
+            life,
             cause: None,
             armed: true,
         }
@@ -121,11 +121,11 @@ impl Drop for Obituary {
     fn drop(&mut self) {
         if self.armed {
             let cause = self.cause.take().unwrap_or_else(|| "it ended without a reason".into());
-            let generation = self.generation;
+            let life = self.life;
             self.desk.put(&self.key, |news| {
                 // The end of an older actor does not hide that of a newer one.
-                if news.died.as_ref().is_none_or(|death| death.generation <= generation) {
-                    news.died = Some(Death { generation, cause });
+                if news.died.as_ref().is_none_or(|death| death.life <= life) {
+                    news.died = Some(Death { life, cause });
                 }
             });
         }

@@ -49,7 +49,7 @@ pub struct RetireAll;
 #[rtype(result = "()")]
 struct Born {
     key: String,
-    generation: u64,
+    life: u64,
     contact: Contact,
 }
 
@@ -62,8 +62,10 @@ struct Contact {
 
 /// One canary, as the supervisor knows it.
 struct Child {
-    /// Number of its present actor.
-    generation: u64,
+    /// Number of its actor; the actors of all canaries are counted. What is heard of an earlier one is no news.
+    life: u64,
+    /// Whether that actor has died and is to be replaced.
+    dead: bool,
     contact: Option<Contact>,
     /// Deaths in a row.
     deaths: u32,
@@ -76,8 +78,8 @@ pub struct Supervisor {
     desk: Desk,
     bell: Option<Bell<Sort>>,
     children: BTreeMap<String, Child>,
-    /// Actors so far.
-    generations: u64,
+    /// Actors started so far.
+    lives: u64,
     retiring: bool,
 }
 
@@ -91,7 +93,7 @@ impl Supervisor {
             desk,
             bell: None,
             children: BTreeMap::new(),
-            generations: 0,
+            lives: 0,
             retiring: false,
         }
     }
@@ -110,9 +112,9 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, key: String, deaths: u32, context: &Context<Self>) {
-        self.generations += 1;
-        let generation = self.generations;
-        let (tools, obituary) = (self.tools.clone(), self.desk.obituary(&key, generation));
+        self.lives += 1;
+        let life = self.lives;
+        let (tools, obituary) = (self.tools.clone(), self.desk.obituary(&key, life));
         let (home, name) = (Mail::new(context.address().recipient::<Born>(), 1), key.clone());
         let world = self.tools.world.clone();
         self.tools.world.place(&key, move || {
@@ -122,18 +124,15 @@ impl Supervisor {
                 retire: actor.recipient(),
             };
             world.spawn(async move {
-                let born = Born {
-                    key: name,
-                    generation,
-                    contact,
-                };
-                home.send(born).await.ok();
+                let key = name;
+                home.send(Born { key, life, contact }).await.ok();
             });
         });
         self.children.insert(
             key,
             Child {
-                generation,
+                life,
+                dead: false,
                 contact: None,
                 deaths,
                 born: self.tools.world.instant(),
@@ -154,15 +153,12 @@ impl Supervisor {
     }
 
     fn replace_later(&mut self, key: &str, death: &Death, context: &mut Context<Self>) {
-        let generation = death.generation;
-        let Some(child) = self
-            .children
-            .get_mut(key)
-            .filter(|child| child.generation == generation)
-        else {
+        let current = |child: &&mut Child| child.life == death.life;
+        let Some(child) = self.children.get_mut(key).filter(current) else {
             return;
         };
         child.contact = None;
+        child.dead = true;
         let lived = self.tools.world.instant().duration_since(child.born);
         child.deaths = if lived > PARDON {
             1
@@ -173,12 +169,9 @@ impl Supervisor {
         let pause = pause(deaths);
         self.tools.series.restarted("canary");
         self.mourn(key, &death.cause, pause);
-        let key = key.to_owned();
+        let (key, life) = (key.to_owned(), death.life);
         context.run_later(pause, move |supervisor, context| {
-            let still_wanted = supervisor
-                .children
-                .get(&key)
-                .is_some_and(|child| child.generation == generation);
+            let still_wanted = supervisor.children.get(&key).is_some_and(|child| child.life == life);
             if still_wanted && !supervisor.retiring {
                 supervisor.spawn(key, deaths, context);
             }
@@ -187,13 +180,13 @@ impl Supervisor {
 
     /// Tell the owner that something is wrong with us, not with the release.
     fn mourn(&self, key: &str, cause: &str, pause: Duration) {
-        let (namespace, name) = key.split_once('/').unwrap_or(("", key));
         tracing::error!(
-            canary = format!("{name}.{namespace}"),
+            canary = key,
             cause,
             pause_secs = pause.as_secs(),
             "the actor of a canary died"
         );
+        let (namespace, name) = key.split_once('/').unwrap_or(("", key));
         let seen = self.tools.caches.object(&kinds::CANARY.named(namespace, name));
         let Some(Ok((canary, _))) = seen.present().map(|raw| crds::decode::canary(raw)) else {
             return;
@@ -267,19 +260,16 @@ impl Handler<Sort> for Supervisor {
 impl Handler<Born> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, born: Born, _: &mut Self::Context) {
-        let Born {
-            key,
-            generation,
-            contact,
-        } = born;
-        let present = self.children.get_mut(&key);
-        let gone = present.is_none();
-        match present.filter(|child| child.generation == generation && !self.retiring) {
-            Some(child) => child.contact = Some(contact),
-            // It was let go before it was born; a successor keeps the series.
-            None => retire(&self.tools.world, contact, Retire { gone }),
-        }
+    fn handle(&mut self, Born { key, life, contact }: Born, _: &mut Self::Context) {
+        let exists = self.children.contains_key(&key);
+        let current = self.children.get_mut(&key).filter(|child| child.life == life);
+        // Let go before it was born, or born while everything ends. Its series are those of its successor, if there is one.
+        let (Some(child), false) = (current, self.retiring) else {
+            retire(&self.tools.world, contact, Retire { gone: !exists });
+            return;
+        };
+        // An actor may die in its first step, before this is heard.
+        child.contact = Some(contact).filter(|_| !child.dead);
     }
 }
 
