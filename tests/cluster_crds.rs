@@ -1,7 +1,10 @@
 //! The resource definitions, as the real API server understands them.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
-#![expect(dead_code, reason = "the fixture is for all cluster tests, this one needs a part of it")]
+#![expect(
+    dead_code,
+    reason = "the fixture is for all cluster tests, this one needs a part of it"
+)]
 
 mod cluster;
 
@@ -62,7 +65,11 @@ async fn documents(room: &Room<'_>) {
         });
         let whole = document["kind"].is_string();
         let fragment = document["spec"].is_object() || document["status"].is_object();
-        let laid = if whole || fragment { document.clone() } else { json!({ "spec": document }) };
+        let laid = if whole || fragment {
+            document.clone()
+        } else {
+            json!({ "spec": document })
+        };
         if whole {
             object = laid;
         } else {
@@ -81,7 +88,11 @@ async fn post(room: &Room<'_>, object: &Value) -> kube::Result<Value> {
         "MetricTemplate" => "metrictemplates",
         _ => "alertproviders",
     };
-    let path = format!("/apis/{}/namespaces/{}/{plural}", text(&object["apiVersion"]), room.name);
+    let path = format!(
+        "/apis/{}/namespaces/{}/{plural}",
+        text(&object["apiVersion"]),
+        room.name
+    );
     room.lab.call("POST", &path, Some(object)).await
 }
 
@@ -107,7 +118,8 @@ fn contains(read: &Value, written: &Value, path: &str) {
 async fn fractions(room: &Room<'_>) {
     let mut object = canary("fractions");
     object["spec"]["progressDeadlineSeconds"] = json!(60.5);
-    object["spec"]["analysis"] = json!({"interval": "1m", "threshold": 1.5, "stepWeights": [1, 2.5], "maxWeight": 49.5});
+    object["spec"]["analysis"] =
+        json!({"interval": "1m", "threshold": 1.5, "stepWeights": [1, 2.5], "maxWeight": 49.5});
     let created = room.create("canaries", object.clone()).await;
     contains(&created["spec"], &object["spec"], "spec");
 }
@@ -122,7 +134,9 @@ async fn columns(room: &Room<'_>) {
     }});
     let path = room.path("canaries", "shown") + "/status";
     room.lab.call("PATCH", &path, Some(&status)).await.unwrap();
-    let table = room.lab.kubectl(&["-n", &room.name, "get", "canaries", "-l", "shown=yes", "-o", "wide"]);
+    let table = room
+        .lab
+        .kubectl(&["-n", &room.name, "get", "canaries", "-l", "shown=yes", "-o", "wide"]);
     let table = String::from_utf8(table.stdout).unwrap();
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines.len(), 2, "{table}");

@@ -1,7 +1,10 @@
 //! A hundred canaries at rest ask the API server nothing, by its own audit log.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
-#![expect(dead_code, reason = "the fixture is for all cluster tests, this one needs a part of it")]
+#![expect(
+    dead_code,
+    reason = "the fixture is for all cluster tests, this one needs a part of it"
+)]
 
 mod cluster;
 
@@ -33,10 +36,14 @@ async fn idle_canaries_cost_no_request() {
     let Some(lab) = Lab::open().await else { return };
     let room = lab.room("idle").await;
     let controller = Controller::start(&lab, "idle", &[]).await;
-    stream::iter(0..CANARIES).for_each_concurrent(AT_ONCE, |number| create(&room, number)).await;
+    stream::iter(0..CANARIES)
+        .for_each_concurrent(AT_ONCE, |number| create(&room, number))
+        .await;
     until("all are initialised", Duration::from_secs(180), async || {
         let canaries = items(room.find("canaries", "").await);
-        let done = canaries.iter().filter(|canary| canary["status"]["phase"] == "Initialized");
+        let done = canaries
+            .iter()
+            .filter(|canary| canary["status"]["phase"] == "Initialized");
         (done.count() == CANARIES).then_some(())
     })
     .await;
@@ -46,9 +53,19 @@ async fn idle_canaries_cost_no_request() {
     let end = Instant::now() + MEASURED;
     sleep_until(end).await; // the measurement itself
     let requests = audit.requests();
-    assert!(requests.is_empty(), "{} requests: {:#?}", requests.len(), &requests[..requests.len().min(20)]);
+    assert!(
+        requests.is_empty(),
+        "{} requests: {:#?}",
+        requests.len(),
+        &requests[..requests.len().min(20)]
+    );
     let series = controller.series("aviary_canaries").await;
-    assert!(series.iter().any(|line| line.contains("Initialized") && line.ends_with("} 100")), "{series:#?}");
+    assert!(
+        series
+            .iter()
+            .any(|line| line.contains("Initialized") && line.ends_with("} 100")),
+        "{series:#?}"
+    );
     let ended = controller.terminate(Duration::from_secs(10)).await;
     assert!(ended.success(), "{ended}");
     lab.clean().await;
@@ -85,7 +102,10 @@ impl Audit {
     fn open(lab: &Lab) -> Self {
         let mut file = File::open(lab.env("AVIARY_AUDIT_LOG")).unwrap();
         file.seek(SeekFrom::End(0)).unwrap();
-        Self { file, rest: String::new() }
+        Self {
+            file,
+            rest: String::new(),
+        }
     }
 
     /// What was asked since the last call.
@@ -94,9 +114,13 @@ impl Audit {
         let complete = self.rest.rfind('\n').map_or(0, |at| at + 1);
         let rest = self.rest.split_off(complete);
         let lines = std::mem::replace(&mut self.rest, rest);
-        let entries = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let entries = lines
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let counted = entries.filter(|entry| entry["verb"] != "watch" && entry["objectRef"]["resource"] != "leases");
-        counted.map(|entry| format!("{} {}", text(&entry["verb"]), text(&entry["requestURI"]))).collect()
+        counted
+            .map(|entry| format!("{} {}", text(&entry["verb"]), text(&entry["requestURI"])))
+            .collect()
     }
 
     async fn until_quiet(&mut self) {

@@ -1,7 +1,10 @@
 //! The controller's own end: killed in the middle of a run, asked to stop, and relieved by another replica.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
-#![expect(dead_code, reason = "the fixture is for all cluster tests, this one needs a part of it")]
+#![expect(
+    dead_code,
+    reason = "the fixture is for all cluster tests, this one needs a part of it"
+)]
 
 mod cluster;
 
@@ -67,7 +70,10 @@ async fn survives_a_kill(lab: &Lab) {
     room.until_phase("app", "Succeeded").await;
     assert_eq!(image(&room).await, NEW);
     let told = room.messages("app").await;
-    let started = told.iter().filter(|message| message.contains("Starting canary analysis")).count();
+    let started = told
+        .iter()
+        .filter(|message| message.contains("Starting canary analysis"))
+        .count();
     assert_eq!(started, 1, "{told:#?}");
     let ended = second.terminate(STOP).await;
     assert!(ended.success(), "{ended}");
@@ -77,7 +83,10 @@ async fn survives_a_kill(lab: &Lab) {
 async fn relieves(lab: &Lab) {
     let room = lab.room("relieved").await;
     let first = Controller::start(lab, "replica-1", &ELECTED).await;
-    until("the first replica acts", Duration::from_secs(90), async || first.acts().await.then_some(())).await;
+    until("the first replica acts", Duration::from_secs(90), async || {
+        first.acts().await.then_some(())
+    })
+    .await;
     let leader = holder(lab).await;
     assert!(!leader.is_empty());
     let second = Controller::start(lab, "replica-2", &ELECTED).await;
@@ -85,7 +94,11 @@ async fn relieves(lab: &Lab) {
     until_weight(&room, 20).await;
     assert!(first.acts().await && !second.acts().await);
     assert_eq!(holder(lab).await, leader);
-    assert_eq!(second.series("aviary_api_requests_total{").await, Vec::<String>::new(), "the standby asked for something");
+    assert_eq!(
+        second.series("aviary_api_requests_total{").await,
+        Vec::<String>::new(),
+        "the standby asked for something"
+    );
     assert_ne!(first.series("aviary_api_requests_total{").await, Vec::<String>::new());
 
     let asked = Instant::now();
