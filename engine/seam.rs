@@ -264,6 +264,8 @@ pub enum Measure {
         /// Value as exported.
         value: f64,
     },
+    /// `aviary_canary_accepted`: whether all that the canary asks for can work.
+    Accepted(bool),
     /// `flagger_canary_successes_total` or `flagger_canary_failures_total`.
     Ended {
         /// Promoted or not.

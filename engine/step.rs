@@ -75,6 +75,7 @@ fn run(cx: &mut Cx<'_>) -> Flow<Done> {
     prepare::hold_while_suspended(cx)?;
 
     let target = ensure::target(cx)?;
+    prepare::tell_unusable_metric(cx)?;
     let release = &mut ensure::objects(cx, target)?;
     match cx.phase {
         Phase::New | Phase::Initializing => begin::initialized(cx, release),

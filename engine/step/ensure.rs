@@ -8,7 +8,7 @@ use super::{
     Cx, Flow,
     configs::{self, Configs},
     context::{Pause, after},
-    promote,
+    prepare, promote,
 };
 use crate::{
     ObjectRef,
@@ -49,8 +49,10 @@ type Current = Vec<Option<Arc<Value>>>;
 pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
     let at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
     let Seen::Present(object) = cx.object(&at) else {
-        return Err(cx.blocked(format!("{at} is not there; create it, or correct spec.targetRef")));
+        let message = format!("{at} is not there; create it, or correct spec.targetRef");
+        return Err(prepare::refuse(cx, prepare::NO_TARGET, message));
     };
+    prepare::take_back(cx, prepare::NO_TARGET)?;
     let selector = match services::selector(&object, &cx.settings.selector_labels) {
         Ok(selector) => selector,
         Err(error) => return Err(cx.blocked(format!("{at}: {error}"))),

@@ -49,8 +49,38 @@ fn a_missing_target_is_told_and_waited_for() {
             .iter()
             .any(|event| event.message.contains("Deployment app.test is not there"))
     );
+    let told = model
+        .events
+        .iter()
+        .filter(|event| event.message.contains("is not there"));
+    assert_eq!(told.count(), 1, "told once");
+    assert_eq!(reason(&model.canary()).as_deref(), Some("TargetNotFound"));
     model.put(target_at(), deployment());
     assert!(model.run_until(&[Phase::Initialized], 30));
+    assert_eq!(reason(&model.canary()), None);
+}
+
+/// Why the canary is not accepted.
+fn reason(canary: &crds::Canary) -> Option<String> {
+    let accepted = canary.status.as_ref()?.condition("Accepted")?;
+    assert_eq!(accepted.status, "False");
+    Some(accepted.reason.clone())
+}
+
+#[test]
+fn a_broken_query_is_told_before_any_run_and_holds_nothing_up() {
+    let spec =
+        json!({"analysis": {"metrics": [{"name": "broken", "query": "up{{ nope }}", "thresholdRange": {"min": 1}}]}});
+    let mut model = model(&spec, "100", "0.2");
+    assert!(model.run_until(&[Phase::Initialized], 30));
+    assert_eq!(reason(&model.canary()).as_deref(), Some("MetricUnusable"));
+    let at = model.canary_at.clone();
+    model.edit(
+        &at,
+        &json!({"spec": {"analysis": {"metrics": [{"name": "mended", "query": "up", "thresholdRange": {"min": 1}}]}}}),
+    );
+    model.run_until(&[Phase::Progressing], 5);
+    assert_eq!(reason(&model.canary()), None);
 }
 
 #[test]
