@@ -249,6 +249,10 @@ impl Round<'_> {
             decision: &done.decision,
         }
         .emit();
+        if done.events.is_empty() && done.decision.verb == "idle" {
+            // All is well again: should the same go wrong once more, that is news.
+            self.memory.forget_told();
+        }
         let events = self.memory.unsaid(std::mem::take(&mut done.events));
         let alerts = std::mem::take(&mut done.alerts);
         if events.is_empty() && alerts.is_empty() {
