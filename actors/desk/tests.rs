@@ -1,10 +1,10 @@
 use super::*;
 
-fn died(generation: u64) -> Option<Death> {
-    Some(Death {
+fn death(generation: u64) -> Death {
+    Death {
         generation,
         cause: "boom".into(),
-    })
+    }
 }
 
 fn end(desk: &Desk, generation: u64) {
@@ -21,7 +21,7 @@ fn news_of_one_canary_are_kept_apart_by_what_they_say() {
     desk.appeared("test/app", &Arc::default());
     let expected = News {
         exists: Some(true),
-        died: died(1),
+        died: Some(death(1)),
     };
     assert_eq!(desk.take(), BTreeMap::from([("test/app".into(), expected)]));
     assert!(desk.take().is_empty());
@@ -31,8 +31,10 @@ fn news_of_one_canary_are_kept_apart_by_what_they_say() {
 fn the_end_of_an_older_actor_does_not_hide_that_of_a_newer_one() {
     let desk = Desk::default();
     for (ends, told) in [([1, 2], 2), ([2, 1], 2)] {
-        ends.into_iter().for_each(|generation| end(&desk, generation));
-        assert_eq!(desk.take()["test/app"].died, died(told), "{ends:?}");
+        for generation in ends {
+            end(&desk, generation);
+        }
+        assert_eq!(desk.take()["test/app"].died, Some(death(told)), "{ends:?}");
     }
 }
 
