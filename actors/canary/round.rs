@@ -101,17 +101,27 @@ impl Round<'_> {
 
     /// Tell the owner of an object that cannot be read; its metadata and status usually can.
     async fn refuse(&mut self, raw: &Value, unreadable: &Unreadable) -> (Phase, Done) {
+        let mut canary = self.bare(raw);
+        // Its deletion needs no more than the target's name; without that, only our finalizer goes (W-44).
+        if canary.metadata.deletion_timestamp.is_some() {
+            return self.decide(canary, &[]).await;
+        }
+        let done = refused(&canary, unreadable, self.now);
+        self.finish(&mut canary, done).await
+    }
+
+    /// What can be read of a Canary that cannot be read.
+    fn bare(&self, raw: &Value) -> Canary {
+        let target = raw["spec"]["targetRef"]["name"].as_str().unwrap_or_default();
         let bare = json!({
             "apiVersion": crds::API_VERSION, "kind": "Canary", "metadata": raw["metadata"], "status": raw["status"],
-            "spec": {"targetRef": {"kind": "Deployment", "name": self.at.name}},
+            "spec": {"targetRef": {"kind": "Deployment", "name": target}},
         });
-        let mut canary = crds::decode::decode(&bare).unwrap_or_else(|_| {
+        crds::decode::decode(&bare).unwrap_or_else(|_| {
             let mut nameless = Canary::new(&self.at.name, crds::CanarySpec::default());
             nameless.metadata.namespace = Some(self.at.namespace.clone());
             nameless
-        });
-        let done = refused(&canary, unreadable, self.now);
-        self.finish(&mut canary, done).await
+        })
     }
 
     async fn decide(&mut self, mut canary: Canary, legacy: &[Translation]) -> (Phase, Done) {
@@ -245,6 +255,10 @@ impl Round<'_> {
             decision: &done.decision,
         }
         .emit();
+        if done.events.is_empty() && done.decision.verb == "idle" {
+            // All is well again: should the same go wrong once more, that is news.
+            self.memory.forget_told();
+        }
         let events = self.memory.unsaid(std::mem::take(&mut done.events));
         let alerts = std::mem::take(&mut done.alerts);
         if events.is_empty() && alerts.is_empty() {
