@@ -2,8 +2,7 @@
 
 use crds::{Canary, Phase, decode::Unreadable, legacy::Translation};
 use engine::{
-    Ask, Done, ObjectRef, Outcome, Step, View, Write,
-    configs::{self, Digest},
+    Ask, Done, ObjectRef, Outcome, Step, View, Write, configs,
     objects::{kinds, resource_version},
     seam::{Act, Decision, Trouble},
     step::{Input, refused},
@@ -43,8 +42,6 @@ struct Round<'t> {
     pins: Pins,
     now: Timestamp,
     entropy: u64,
-    /// Checksums that this step has read. They are remembered when it ends: a view must not change between two replays.
-    read: Vec<(ObjectRef, String, Digest)>,
 }
 
 /// Make one step.
@@ -57,7 +54,6 @@ pub(super) async fn make(tools: &Tools, at: &ObjectRef, memory: Memory) -> (Memo
         pins: Pins::default(),
         now,
         entropy,
-        read: Vec::new(),
     };
     let begun = tools.world.instant();
     let (phase, done) = round.run().await;
@@ -69,9 +65,6 @@ pub(super) async fn make(tools: &Tools, at: &ObjectRef, memory: Memory) -> (Memo
         wake: done.wake,
         looks: round.pins.looks(),
     };
-    for (of, version, digest) in std::mem::take(&mut round.read) {
-        round.memory.digests.remember(of, version, digest);
-    }
     round.memory.overlay.prune(&tools.caches);
     (round.memory, rest)
 }
@@ -197,7 +190,8 @@ impl Round<'_> {
     fn remember(&mut self, of: &ObjectRef, object: &Value) {
         if [kinds::CONFIG_MAP, kinds::SECRET].contains(&of.kind) {
             let version = resource_version(object).to_owned();
-            self.read.push((of.clone(), version, configs::digest(object)));
+            let digest = configs::digest(object);
+            self.memory.digests.remember(of.clone(), version, digest);
         }
     }
 
