@@ -1,6 +1,6 @@
 //! The objects that must be there in every phase: Services, primary, apex, route. Repaired when they differ, never touched otherwise.
 
-use crds::Phase;
+use crds::{Phase, analysis::Strategy};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
@@ -42,6 +42,9 @@ pub(super) struct Release {
     pub(super) split: Split,
 }
 
+/// Route objects as they are; `None` where there is none.
+type Current = Vec<Option<Arc<Value>>>;
+
 /// Find the target, its selector and its ports.
 pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
     let at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
@@ -56,7 +59,9 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
     };
     let (ports, notes) = services::discovered_ports(cx.canary, &object);
     if cx.phase.is_initializing() {
-        notes.into_iter().for_each(|note| cx.warn(note));
+        for note in notes {
+            cx.warn(note);
+        }
     }
     Ok(Target {
         at,
@@ -106,7 +111,13 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
 fn wait_for_first_primary(cx: &mut Cx<'_>, primary: &Value) -> Flow<()> {
     match primary_readiness(cx, primary) {
         Readiness::Ready => Ok(()),
-        Readiness::NotReady { message, .. } => Err(cx.blocked(message)),
+        Readiness::NotReady { message, .. } if cx.now >= cx.due() => Err(cx.blocked(message)),
+        // Pods need a moment; that is nothing to warn of before an interval has passed.
+        Readiness::NotReady { message, .. } => {
+            let mut done = cx.idle(message);
+            done.wake = Some(cx.due());
+            Err(Pause::end(done))
+        }
     }
 }
 
@@ -142,16 +153,19 @@ fn rests_on_primary(cx: &Cx<'_>, release: &Release) -> bool {
 
 /// Weights of a route that is missing: those of the run, so that a deleted route does not throw the run back.
 fn from_status(cx: &Cx<'_>) -> Split {
-    let running = matches!(
-        cx.phase,
-        Phase::Progressing | Phase::WaitingPromotion | Phase::Promoting | Phase::Failed
-    );
-    let canary = if running {
-        cx.status().canary_weight.clamp(0, 100)
-    } else {
-        0
+    let (status, analysis) = (cx.status(), cx.analysis());
+    let counts = matches!(cx.phase, Phase::Progressing | Phase::WaitingPromotion);
+    // Runs that count rounds keep no weight in the status: the round tells.
+    let has_all = match analysis.strategy() {
+        Strategy::Canary => false,
+        Strategy::AbTesting => counts && status.iterations > 0,
+        Strategy::BlueGreen => counts && status.iterations > analysis.iterations(),
     };
-    Split::of(canary)
+    if has_all {
+        return Split::CANARY;
+    }
+    let keeps = counts || matches!(cx.phase, Phase::Waiting | Phase::Promoting | Phase::Failed);
+    Split::of(if keeps { status.canary_weight.clamp(0, 100) } else { 0 })
 }
 
 /// Weights as the route has them, `None` where there is no route yet.
@@ -192,7 +206,7 @@ fn goes_dark(release: &Release, wanted: Split) -> bool {
     raises_primary || raises_canary
 }
 
-fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<(Vec<ObjectRef>, Vec<Option<Arc<Value>>>)> {
+fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<(Vec<ObjectRef>, Current)> {
     let refs = release.provider.objects(cx.canary);
     let mut current = Vec::new();
     for at in &refs {

@@ -1,6 +1,6 @@
 //! Before anything is looked at: what cannot work is refused, what is suspended rests, what is new is registered.
 
-use crds::{Canary, Phase, decode::Unreadable, problems::Problem};
+use crds::{Canary, Phase, decode::Unreadable, legacy::Translation, problems::Problem};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -25,6 +25,8 @@ const INVALID: &str = "InvalidSpec";
 pub(super) const NO_TARGET: &str = "TargetNotFound";
 /// Reason of condition `Accepted` when a metric's query cannot be made.
 const UNUSABLE_METRIC: &str = "MetricUnusable";
+/// Reason of condition `Accepted` while the spec is written in an older form that is read as if it were today's.
+const TRANSLATED: &str = "Translated";
 /// Reason of condition `Held` while `spec.suspend` is true.
 const SUSPENDED: &str = "Suspended";
 
@@ -67,24 +69,24 @@ fn complaint(draft: Draft, reason: &str, message: &str) -> Draft {
 pub(super) fn refuse(cx: &mut Cx<'_>, reason: &str, message: String) -> Pause {
     cx.measure(Measure::Accepted(false));
     if is_told(cx.canary, reason, &message) {
-        return Pause::End(cx.idle("refused, and unchanged since"));
+        return Pause::end(cx.idle("refused, and unchanged since"));
     }
     cx.event(Event::error(cx.phase, message.clone()));
     let draft = complaint(cx.draft(), reason, &message);
     let wake = after(cx.now, super::context::IDLE_RESYNC);
-    Pause::End(cx.save("refuse", message, draft, wake))
+    Pause::end(cx.save("refuse", message, draft, wake))
 }
 
 /// Take back a refusal whose reason is gone.
 pub(super) fn take_back(cx: &Cx<'_>, reason: &str) -> Flow<()> {
     let status = cx.status();
-    if !status.condition(ACCEPTED).is_some_and(|told| told.reason == reason) {
+    if status.condition(ACCEPTED).is_none_or(|told| told.reason != reason) {
         return Ok(());
     }
     let draft = cx.draft().without(ACCEPTED);
-    Err(Pause::End(cx.save(
+    Err(Pause::end(cx.save(
         "accept",
-        "what was refused has been mended",
+        "what was refused or translated has been mended",
         draft,
         cx.now,
     )))
@@ -96,7 +98,14 @@ pub(super) fn refuse_what_cannot_work(cx: &mut Cx<'_>) -> Flow<()> {
     if !problems.is_empty() {
         return Err(refuse(cx, INVALID, problems.join("; ")));
     }
-    take_back(cx, INVALID)
+    let told = cx.status().condition(ACCEPTED).map(|told| told.reason.clone());
+    match told.as_deref() {
+        // Told by a later part of the step, which takes it back.
+        Some(NO_TARGET | UNUSABLE_METRIC) => Ok(()),
+        _ if !cx.legacy.is_empty() => name_translations(cx),
+        Some(reason) => take_back(cx, reason),
+        None => Ok(()),
+    }
 }
 
 /// A metric whose query cannot be made, such as one with a broken template, will fail every check: say so at once, before a run finds
@@ -114,7 +123,24 @@ pub(super) fn tell_unusable_metric(cx: &mut Cx<'_>) -> Flow<()> {
     }
     cx.event(Event::error(cx.phase, message.clone()));
     let draft = complaint(cx.draft(), UNUSABLE_METRIC, &message);
-    Err(Pause::End(cx.save("warn", message, draft, cx.now)))
+    Err(Pause::end(cx.save("warn", message, draft, cx.now)))
+}
+
+/// Old forms are served; their owner is told once what to write instead.
+fn name_translations(cx: &mut Cx<'_>) -> Flow<()> {
+    let tell = |old: &Translation| format!("{} is an old form; write {}", old.path, old.instead);
+    let message = cx.legacy.iter().map(tell).collect::<Vec<_>>().join("; ");
+    let status = cx.status();
+    let told = status.condition(ACCEPTED);
+    if told.is_some_and(|told| told.reason == TRANSLATED && told.message.as_deref() == Some(message.as_str())) {
+        return Ok(());
+    }
+    cx.say(message.clone());
+    let draft = cx
+        .draft()
+        .without(ACCEPTED)
+        .condition(ACCEPTED, "True", TRANSLATED, message);
+    Err(Pause::end(cx.save("accept", "old forms are translated", draft, cx.now)))
 }
 
 fn problems(cx: &Cx<'_>) -> Vec<String> {
@@ -156,7 +182,7 @@ pub(super) fn hold_while_suspended(cx: &mut Cx<'_>) -> Flow<()> {
         }
         (false, true) => cx.save("resume", "no longer suspended", cx.draft().without(HELD), cx.now),
     };
-    Err(Pause::End(done))
+    Err(Pause::end(done))
 }
 
 /// Add or remove the finalizer as `revertOnDeletion` says, by a patch of the metadata alone (W-49).
@@ -179,6 +205,7 @@ pub(super) fn finalizer_write(cx: &Cx<'_>, wanted: bool) -> Option<Write> {
         act: Act::Merge {
             patch: json!({ "metadata": patch }),
             resource_version: cx.canary.metadata.resource_version.clone().unwrap_or_default(),
+            generation: None,
         },
     })
 }
@@ -189,5 +216,5 @@ pub(super) fn register(cx: &mut Cx<'_>) -> Flow<()> {
         return Ok(());
     }
     let draft = cx.draft().phase(Phase::Initializing, cx.kind(), None);
-    Err(Pause::End(cx.save("register", "new canary", draft, cx.now)))
+    Err(Pause::end(cx.save("register", "new canary", draft, cx.now)))
 }

@@ -1,6 +1,7 @@
 //! Bad input stops only its own canary, tells its owner, and mending it is enough.
 
 use super::fixture::*;
+use crate::model::Model;
 use crate::seam::EventType;
 use crds::Phase;
 use serde_json::{Value, json};
@@ -94,4 +95,20 @@ fn a_broken_template_fails_the_check_and_says_where() {
             .iter()
             .any(|event| event.message.contains("broken") && event.message.contains("nope"))
     );
+}
+
+#[test]
+fn old_forms_are_served_and_their_new_form_is_named_once() {
+    let mut model = model(&json!({"analysis": {"skipAnalysis": false}}), "100", "0.2");
+    assert!(model.run_until(&[Phase::Initialized], 30), "{:#?}", model.decisions);
+    let accepted = |model: &Model| model.canary().status.unwrap().condition("Accepted").cloned();
+    let told = accepted(&model).expect("the old form is named");
+    assert_eq!((told.status.as_str(), told.reason.as_str()), ("True", "Translated"));
+    assert!(told.message.unwrap().contains("spec.skipAnalysis"));
+    let events = model.events.iter().filter(|event| event.message.contains("old form"));
+    assert_eq!(events.count(), 1);
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"analysis": {"skipAnalysis": null}}}));
+    model.step();
+    assert_eq!(accepted(&model), None);
 }
