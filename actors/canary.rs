@@ -31,9 +31,6 @@ mod round;
 use memory::Memory;
 use round::Rest;
 
-#[cfg(test)]
-mod tests;
-
 /// Steps that may follow each other without a pause. A run has at most three in a row (finish, aftermath, next look).
 const IMMEDIATE_MAX: u32 = 20;
 /// Pause after too many steps in a row.
