@@ -31,9 +31,6 @@ mod round;
 use memory::Memory;
 use round::Rest;
 
-#[cfg(test)]
-mod tests;
-
 /// Steps that may follow each other without a pause, whatever wakes the canary: its timer, or the caches when someone else keeps
 /// undoing what it writes. A run has at most three in a row (finish, aftermath, next look), an initialisation about ten.
 const BURST: u32 = 20;
