@@ -2,7 +2,7 @@
 
 use crds::Phase;
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     Cx, Flow,
@@ -40,6 +40,8 @@ pub(super) struct Release {
     pub(super) provider: &'static Provider,
     /// Weights as the route has them now.
     pub(super) split: Split,
+    /// Route objects as this step has written them: the view still shows the older ones.
+    written: BTreeMap<ObjectRef, Arc<Value>>,
 }
 
 /// Find the target, its selector and its ports.
@@ -95,6 +97,7 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
         configs,
         provider,
         split: Split::PRIMARY,
+        written: BTreeMap::new(),
     };
     keep_route(cx, &mut release)?;
     Ok(release)
@@ -119,7 +122,7 @@ fn service(cx: &Cx<'_>, role: Role, target: &Target) -> Option<Write> {
 /// Repair the route without losing its weights (W-8), and hold an idle canary's at 100/0 (W-11).
 fn keep_route(cx: &mut Cx<'_>, release: &mut Release) -> Flow<()> {
     let observed = observed(cx, release)?;
-    release.split = observed.unwrap_or_else(|| from_status(cx));
+    release.split = observed.unwrap_or_else(|| lit(release, from_status(cx)));
     let wanted = if rests_on_primary(cx, release) {
         Split::PRIMARY
     } else {
@@ -152,6 +155,15 @@ fn from_status(cx: &Cx<'_>) -> Split {
     Split::of(canary)
 }
 
+/// The split, unless it would give traffic to a version without available pods while the other one has some (S1).
+fn lit(release: &Release, wanted: Split) -> Split {
+    match (available(&release.primary) > 0, available(&release.target.object) > 0) {
+        (true, false) => Split::PRIMARY,
+        (false, true) => Split::CANARY,
+        _ => wanted,
+    }
+}
+
 /// Weights as the route has them, `None` where there is no route yet.
 fn observed(cx: &mut Cx<'_>, release: &Release) -> Flow<Option<Split>> {
     let (refs, current) = route_objects(cx, release)?;
@@ -176,7 +188,11 @@ pub(super) fn shift(cx: &mut Cx<'_>, release: &mut Release, wanted: Split) -> Fl
     }
     let (_, current) = route_objects(cx, release)?;
     match release.provider.writes(&context(cx, release, &current), wanted) {
-        Ok(writes) => drop(cx.write(writes.into_iter().map(Some))?),
+        Ok(writes) => {
+            let refs: Vec<ObjectRef> = writes.iter().map(|write| write.object.clone()).collect();
+            let written = cx.write(writes.into_iter().map(Some))?;
+            release.written.extend(refs.into_iter().zip(written));
+        }
         Err(refused) => return Err(cx.blocked(refused.to_string())),
     }
     release.split = wanted;
@@ -194,6 +210,10 @@ fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<(Vec<ObjectRef>, Ve
     let refs = release.provider.objects(cx.canary);
     let mut current = Vec::new();
     for at in &refs {
+        if let Some(written) = release.written.get(at) {
+            current.push(Some(written.clone()));
+            continue;
+        }
         match cx.object(at) {
             Seen::Present(object) => current.push(Some(object)),
             Seen::Absent => current.push(None),

@@ -1,6 +1,7 @@
 //! The state machine over the miniature cluster.
 
 mod crash;
+mod explore;
 mod fixture;
 mod gates;
 mod refusals;

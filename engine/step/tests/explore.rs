@@ -1,0 +1,421 @@
+//! Small-scope exhaustive check (peers.md 5.2): one canary, every order of what the controller, the cluster and people can do.
+//!
+//! Breadth first over `fork`s of the model. Moves of a working cluster (`FREE`) cost nothing; faults, edits and bad luck
+//! (`disturbances`) cost one each, and every state that is reachable with few of them is visited. Two states are the same when their
+//! objects are, apart from versions, and times are compared as ages. After every move the invariants must hold (the model checks
+//! them at every call of `step`), and no phase may be overdue (L2). From every state, a cluster that works again and people who leave
+//! it alone must bring the run to an end that stays, without a further write (L1).
+
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
+    rc::Rc,
+};
+
+use super::fixture::*;
+use crate::{
+    invariants::overdue,
+    json::merge,
+    model::{End, Model, answer, vector},
+    objects::kinds,
+    seam::Trouble,
+};
+use crds::Phase;
+use jiff::Timestamp;
+
+/// Check interval, and the length of one `Wait`.
+const TICK_SECS: i64 = 10;
+/// Deadline for pods: two ticks, so that there are states before, at and after it.
+const DEADLINE_SECS: i64 = 20;
+/// Longer than the limit of `overdue`: 20 + 2 * 10 + 60 s, and a tick more.
+const LONG_SECS: i64 = 110;
+/// Ages from this many ticks on are alike: they are beyond interval and deadline.
+const AGE_TICKS_MAX: i64 = 3;
+/// Steps to an end in a working cluster: 2 checks, promotion in 3 steps, and 3 restarts of a run that takes 12, each with a wait.
+const FRIENDLY_STEPS: usize = 80;
+/// Steps that an overdue phase gets to end.
+const RETRIES_MAX: usize = 3;
+/// States of one scenario: at 2 ms each in a debug build this is 6 s.
+const STATES_MAX: usize = 60000;
+
+/// One move.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    /// The controller makes a step.
+    Step,
+    /// Time passes.
+    Wait(i64),
+    /// The Deployment controller catches up.
+    Settle,
+    /// A step whose n-th write meets a newer version.
+    Conflict(usize),
+    /// A step whose n-th write is not answered.
+    Unavailable(usize),
+    /// The controller dies in a step after so many writes, and starts again.
+    Crash(usize),
+    /// A new image, or the promoted one.
+    Image(&'static str),
+    /// The target is scaled by hand.
+    Scale(i64),
+    /// `spec.suspend`.
+    Suspend(bool),
+    /// The route is deleted.
+    DeleteRoute,
+    /// The route's weights are set by hand.
+    Weights(i64),
+    /// The pods of the primary (`true`) or the target break.
+    Break(bool),
+    /// And are well again.
+    Mend(bool),
+    /// All gates answer this.
+    Gate(u16),
+    /// The metric answers this; empty: no samples.
+    Metric(&'static str),
+}
+
+/// What answers hooks and queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Answers {
+    gate: u16,
+    metric: &'static str,
+}
+
+/// A state and how it was reached.
+struct Node {
+    model: Model,
+    answers: Answers,
+    disturbances: usize,
+    path: Option<Rc<Path>>,
+}
+
+struct Path {
+    before: Option<Rc<Path>>,
+    step: Move,
+}
+
+/// What was seen so far.
+#[derive(Default)]
+struct Map {
+    /// All states.
+    seen: BTreeSet<u64>,
+    /// States from which a working cluster is known to come to an end.
+    good: BTreeSet<u64>,
+}
+
+const FREE: [Move; 4] = [Move::Step, Move::Settle, Move::Wait(TICK_SECS), Move::Wait(LONG_SECS)];
+const WORKING: Answers = Answers {
+    gate: 200,
+    metric: "100",
+};
+/// Fields that do not make a state another one.
+const TOLD_APART_OTHERWISE: [&str; 4] = ["resourceVersion", "generation", "observedGeneration", "message"];
+const ENDS: [Phase; 3] = [Phase::Initialized, Phase::Succeeded, Phase::Failed];
+
+fn disturbances() -> Vec<Move> {
+    let mut moves = vec![
+        Move::Image("app:3"),
+        Move::Image("app:1"),
+        Move::Scale(0),
+        Move::Suspend(true),
+        Move::Suspend(false),
+        Move::DeleteRoute,
+        Move::Weights(70),
+        Move::Gate(403),
+        Move::Gate(200),
+        Move::Metric("1"),
+        Move::Metric(""),
+        Move::Metric("100"),
+    ];
+    moves.extend([true, false].into_iter().flat_map(|primary| [Move::Break(primary), Move::Mend(primary)]));
+    moves
+}
+
+/// The ways in which a step with so many writes, the status included, can go wrong.
+fn faults(writes: usize) -> impl Iterator<Item = Move> {
+    (0..writes).flat_map(|nth| [Move::Conflict(nth), Move::Unavailable(nth), Move::Crash(nth)])
+}
+
+fn start(spec: &Value) -> Node {
+    let mut all = json!({
+        "progressDeadlineSeconds": DEADLINE_SECS,
+        "analysis": {
+            "threshold": 2, "stepWeight": 50, "maxWeight": 100,
+            "metrics": [{"name": "request-success-rate", "interval": "1m", "thresholdRange": {"min": 99}}],
+            "webhooks": [
+                {"name": "start", "type": "confirm-rollout", "url": "http://gate.test/"},
+                {"name": "traffic", "type": "confirm-traffic-increase", "url": "http://gate.test/"},
+                {"name": "promotion", "type": "confirm-promotion", "url": "http://gate.test/"},
+            ],
+        },
+    });
+    merge(&mut all, spec);
+    Node {
+        model: released(&all),
+        answers: WORKING,
+        disturbances: 0,
+        path: None,
+    }
+}
+
+fn explore(spec: &Value, disturbances_max: usize) {
+    let mut map = Map::default();
+    let mut layer = vec![start(spec)];
+    let others = disturbances();
+    for used in 0..=disturbances_max {
+        let mut next_layer = Vec::new();
+        let mut at = 0;
+        while at < layer.len() && map.seen.len() < STATES_MAX {
+            let mut moves = FREE.to_vec();
+            if used < disturbances_max {
+                moves.extend(&others);
+                moves.extend(faults(writes_of_a_step(&layer[at])));
+            }
+            for step in moves {
+                let Some(node) = go(&mut map, &layer[at], step) else { continue };
+                if node.disturbances == used { &mut layer } else { &mut next_layer }.push(node);
+            }
+            at += 1;
+        }
+        println!("{used} disturbances: {at} of {} states, {} ahead", layer.len(), next_layer.len());
+        layer = next_layer;
+    }
+}
+
+fn writes_of_a_step(from: &Node) -> usize {
+    let mut model = from.model.fork();
+    stepped(&mut model, from.answers);
+    model.writes
+}
+
+/// Make the move, check what must hold, and return the state if it is new.
+fn go(map: &mut Map, from: &Node, step: Move) -> Option<Node> {
+    let mut model = from.model.fork();
+    let answers = play(&mut model, from.answers, step);
+    let is_free = FREE.iter().any(|free| std::mem::discriminant(free) == std::mem::discriminant(&step));
+    let node = Node {
+        disturbances: from.disturbances + usize::from(!is_free),
+        path: Some(Rc::new(Path {
+            before: from.path.clone(),
+            step,
+        })),
+        answers,
+        model,
+    };
+    assert_eq!(node.model.violations, [], "{}", told(&node));
+    if matches!(step, Move::Step) {
+        keeps_its_time(&node);
+    }
+    let hash = fingerprint(&node.model, node.answers);
+    if !map.seen.insert(hash) {
+        return None;
+    }
+    comes_to_an_end(map, &node);
+    Some(node)
+}
+
+fn play(model: &mut Model, answers: Answers, step: Move) -> Answers {
+    let canary = model.canary_at.clone();
+    match step {
+        Move::Step => drop(stepped(model, answers)),
+        Move::Wait(seconds) => model.wait(seconds),
+        Move::Settle => model.settle(),
+        Move::Conflict(nth) => failing(model, answers, nth, Trouble::Conflict("it has changed".into())),
+        Move::Unavailable(nth) => failing(model, answers, nth, Trouble::Unavailable("no answer".into())),
+        Move::Crash(writes) => {
+            model.stop_after = Some(model.writes + writes);
+            stepped(model, answers);
+            model.stop_after = None;
+            model.last_check = None;
+        }
+        Move::Image(image) => set_image(model, image),
+        Move::Scale(replicas) => model.edit(&target_at(), &json!({"spec": {"replicas": replicas}})),
+        Move::Suspend(suspend) => model.edit(&canary, &json!({"spec": {"suspend": suspend}})),
+        Move::DeleteRoute => model.remove(&route_at()),
+        Move::Weights(share) => set_weights(model, share),
+        Move::Break(primary) => broken(model, primary, json!("true")),
+        Move::Mend(primary) => broken(model, primary, Value::Null),
+        Move::Gate(gate) => return Answers { gate, ..answers },
+        Move::Metric(metric) => return Answers { metric, ..answers },
+    }
+    answers
+}
+
+fn stepped(model: &mut Model, answers: Answers) -> End {
+    model.hooks = Box::new(move |_, _| Ok(answer(answers.gate, "")));
+    model.queries = Box::new(move |_, _| {
+        let none = json!({"status": "success", "data": {"resultType": "vector", "result": []}});
+        let body = if answers.metric.is_empty() { none.to_string() } else { vector(answers.metric) };
+        Ok(answer(200, &body))
+    });
+    model.step()
+}
+
+fn failing(model: &mut Model, answers: Answers, nth: usize, trouble: Trouble) {
+    let mut count = 0;
+    model.fault = Box::new(move |_| {
+        count += 1;
+        if count == nth + 1 { Err(trouble.clone()) } else { Ok(()) }
+    });
+    stepped(model, answers);
+    model.fault = Box::new(|_| Ok(()));
+}
+
+fn set_weights(model: &mut Model, share: i64) {
+    let Some(route) = model.get(&route_at()) else { return };
+    let mut route = (*route).clone();
+    for rule in route["spec"]["rules"].as_array_mut().into_iter().flatten() {
+        for (at, weight) in [100 - share, share].into_iter().enumerate() {
+            rule["backendRefs"][at]["weight"] = weight.into();
+        }
+    }
+    model.put(route_at(), route);
+}
+
+fn broken(model: &mut Model, primary: bool, mark: Value) {
+    let at = if primary { primary_at() } else { target_at() };
+    let mut object = (*model.get(&at).expect("it is there")).clone();
+    merge(&mut object, &json!({"metadata": {"annotations": {"lab/broken": mark}}}));
+    if *model.get(&at).expect("it is there") != object {
+        model.put(at, object);
+    }
+    model.settle();
+}
+
+/// L1: in a working cluster that is left alone the run ends, and the end stays without a write.
+fn comes_to_an_end(map: &mut Map, from: &Node) {
+    let mut model = from.model.fork();
+    let canary = model.canary_at.clone();
+    if model.canary().spec.suspend == Some(true) {
+        model.edit(&canary, &json!({"spec": {"suspend": false}}));
+    }
+    broken(&mut model, true, Value::Null);
+    broken(&mut model, false, Value::Null);
+    let mut passed = Vec::new();
+    for _ in 0..FRIENDLY_STEPS {
+        let hash = fingerprint(&model, WORKING);
+        if map.good.contains(&hash) {
+            map.good.extend(passed);
+            return;
+        }
+        passed.push(hash);
+        let version = model.version();
+        let End::Done(done) = stepped(&mut model, WORKING) else {
+            panic!("a step does not end: {}", told(from));
+        };
+        model.settle();
+        assert_eq!(model.violations, [], "{}\nthen, left alone: {:#?}", told(from), model.trajectory);
+        if model.version() != version {
+            continue;
+        }
+        let rests = done.decision.verb == "idle";
+        if rests {
+            assert!(ENDS.contains(&model.phase()), "rests in {}: {}", model.phase(), told(from));
+            map.good.extend(passed);
+            return;
+        }
+        model.now = done.wake.unwrap_or(model.now).max(model.now);
+    }
+    panic!("no end: {}\nthen, left alone: {:#?}\n{:#?}", told(from), model.trajectory, model.decisions);
+}
+
+/// L2: whatever the environment is, a step moves a phase that is overdue; one that met an obstacle may try again when it said it would.
+fn keeps_its_time(from: &Node) {
+    if overdue(&from.model.canary(), from.model.now).is_none() {
+        return;
+    }
+    let mut model = from.model.fork();
+    for _ in 0..RETRIES_MAX {
+        let End::Done(done) = stepped(&mut model, from.answers) else {
+            panic!("a step does not end: {}", told(from));
+        };
+        if overdue(&model.canary(), model.now).is_none() {
+            return;
+        }
+        model.now = done.wake.unwrap_or(model.now).max(model.now);
+    }
+    panic!("overdue: {}\nthen: {:#?}", told(from), model.decisions);
+}
+
+/// What a state is: objects without versions, times as ages in ticks, and what answers.
+fn fingerprint(model: &Model, answers: Answers) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    answers.hash(&mut hasher);
+    hash_age(model.last_check, model.now, &mut hasher);
+    for (at, object) in model.objects() {
+        at.name.hash(&mut hasher);
+        at.kind.kind.hash(&mut hasher);
+        let generation = &object["metadata"]["generation"];
+        (at.kind == kinds::DEPLOYMENT && object["status"]["observedGeneration"] == *generation).hash(&mut hasher);
+        hash_value(object, model.now, &mut hasher);
+    }
+    hasher.finish()
+}
+
+fn hash_value(value: &Value, now: Timestamp, hasher: &mut DefaultHasher) {
+    match value {
+        Value::Object(fields) => {
+            // Of all conditions, only the age of a Deployment's missing availability decides anything.
+            let is_timeless = fields.contains_key("reason") && fields.get("status") != Some(&"False".into());
+            for (key, value) in fields {
+                let is_time = key.starts_with("last") && (is_timeless || fields.contains_key("message"));
+                if is_time || TOLD_APART_OTHERWISE.contains(&key.as_str()) {
+                    continue;
+                }
+                key.hash(hasher);
+                match value.as_str().filter(|_| key.starts_with("last")).map(str::parse) {
+                    Some(Ok(time)) => hash_age(Some(time), now, hasher),
+                    _ => hash_value(value, now, hasher),
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| hash_value(value, now, hasher)),
+        Value::String(text) => text.hash(hasher),
+        other => other.to_string().hash(hasher),
+    }
+}
+
+fn hash_age(time: Option<Timestamp>, now: Timestamp, hasher: &mut DefaultHasher) {
+    let ticks = time.map(|time| (now.duration_since(time).as_secs() / TICK_SECS).min(AGE_TICKS_MAX));
+    ticks.hash(hasher);
+}
+
+/// How a state was reached, and how it looks.
+fn told(node: &Node) -> String {
+    let mut moves = Vec::new();
+    let mut at = node.path.clone();
+    while let Some(path) = at {
+        moves.push(format!("{:?}", path.step));
+        at = path.before.clone();
+    }
+    moves.reverse();
+    let status = node.model.canary().status;
+    let answers = node.answers;
+    let (trajectory, decisions) = (&node.model.trajectory, &node.model.decisions);
+    format!("{}\n{answers:?}\n{status:?}\n{trajectory:?}\n{decisions:?}", moves.join(", "))
+}
+
+#[test]
+fn steps_of_one_weight_hold_under_every_disturbance() {
+    explore(&json!({}), 2);
+}
+
+#[test]
+fn listed_weights_hold_under_every_disturbance() {
+    explore(&json!({"analysis": {"stepWeight": null, "maxWeight": null, "stepWeights": [50, 100]}}), 1);
+}
+
+#[test]
+fn a_promotion_in_steps_holds_under_every_disturbance() {
+    explore(&json!({"analysis": {"stepWeight": 100, "stepWeightPromotion": 50}}), 1);
+}
+
+#[test]
+fn blue_green_holds_under_every_disturbance() {
+    explore(&json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 2}}), 1);
+}
+
+#[test]
+fn a_skipped_analysis_holds_under_every_disturbance() {
+    explore(&json!({"skipAnalysis": true}), 1);
+}
