@@ -77,10 +77,18 @@ pub fn overdue(canary: &Canary, now: Timestamp) -> Option<Violation> {
         return None;
     }
     let since = status.last_transition_time?;
-    let interval = canary.spec.analysis.clone().unwrap_or_default().interval(INTERVAL_FLOOR);
+    let interval = canary
+        .spec
+        .analysis
+        .clone()
+        .unwrap_or_default()
+        .interval(INTERVAL_FLOOR);
     let deadline = Duration::from_secs(u64::try_from(canary.spec.progress_deadline_seconds()).unwrap_or(0));
     // The check that is due, the wait for pods, the check that finds it over.
-    let longest = interval.saturating_mul(2).saturating_add(deadline).saturating_add(SLACK);
+    let longest = interval
+        .saturating_mul(2)
+        .saturating_add(deadline)
+        .saturating_add(SLACK);
     let age = now.duration_since(since);
     let is_late = age > SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX);
     is_late.then(|| Violation {

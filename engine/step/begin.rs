@@ -148,11 +148,14 @@ pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<
     if spec_changed && !taken_over && set_back(cx, release)? {
         return Err(Pause::End(end_set_back(cx, release)?));
     }
-    ensure::shift(cx, release, Split::PRIMARY)?;
+    // Where only the canary serves, its share stays: the wait for the primary ends by the deadline (L2).
+    if !ensure::only_canary_serves(release) {
+        ensure::shift(cx, release, Split::PRIMARY)?;
+    }
     cx.say(texts::restart(&cx.target_name()));
     cx.measure(Measure::Weight {
-        primary: 100,
-        canary: 0,
+        primary: release.split.primary,
+        canary: release.split.canary,
     });
     Err(Pause::End(progress(
         cx,
@@ -176,6 +179,10 @@ fn set_back(cx: &mut Cx<'_>, release: &Release) -> Flow<bool> {
 }
 
 fn end_set_back(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    // The primary may come back until the deadline; then the target, which runs the same, serves for it (L2).
+    if ensure::only_canary_serves(release) && ensure::is_overdue(cx) {
+        return rollback::run(cx, release);
+    }
     ensure::shift(cx, release, Split::PRIMARY)?;
     ensure::scale_target(cx, release, 0)?;
     cx.say(texts::set_back(&cx.target_name()));

@@ -1,6 +1,7 @@
 //! The objects that must be there in every phase: Services, primary, apex, route. Repaired when they differ, never touched otherwise.
 
 use crds::Phase;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -276,8 +277,7 @@ fn readiness(cx: &Cx<'_>, workload: &Value, side: Side, threshold_percent: i64) 
 /// As [`readiness`], in a run: whatever the cause is, waiting ends with the deadline, so that no phase lasts for ever (L2).
 pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
     let seconds = cx.canary.spec.progress_deadline_seconds();
-    let since = cx.status().last_transition_time.unwrap_or(cx.now);
-    let end = after(since, Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
+    let end = end_of_patience(cx);
     match readiness {
         Readiness::NotReady {
             message,
@@ -304,10 +304,26 @@ pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
     }
 }
 
+fn end_of_patience(cx: &Cx<'_>) -> Timestamp {
+    let seconds = cx.canary.spec.progress_deadline_seconds();
+    let since = cx.status().last_transition_time.unwrap_or(cx.now);
+    after(since, Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+/// Whether `progressDeadlineSeconds` have passed since the last status write.
+pub(super) fn is_overdue(cx: &Cx<'_>) -> bool {
+    cx.now >= end_of_patience(cx)
+}
+
+/// Only the target has available pods.
+pub(super) fn only_canary_serves(release: &Release) -> bool {
+    available(&release.primary) == 0 && available(&release.target.object) > 0
+}
+
 /// The write that scales the target. Never to zero while it is the only version with available pods (S2).
 pub(super) fn scale_target(cx: &mut Cx<'_>, release: &Release, replicas: i64) -> Flow<()> {
     let target = &release.target;
-    if replicas == 0 && available(&release.primary) == 0 && available(&target.object) > 0 {
+    if replicas == 0 && only_canary_serves(release) {
         return Err(cx.blocked(format!(
             "not scaling down {}: the primary has no available pods",
             cx.target_name()

@@ -127,7 +127,11 @@ fn disturbances() -> Vec<Move> {
         Move::Metric(""),
         Move::Metric("100"),
     ];
-    moves.extend([true, false].into_iter().flat_map(|primary| [Move::Break(primary), Move::Mend(primary)]));
+    moves.extend(
+        [true, false]
+            .into_iter()
+            .flat_map(|primary| [Move::Break(primary), Move::Mend(primary)]),
+    );
     moves
 }
 
@@ -172,12 +176,23 @@ fn explore(spec: &Value, disturbances_max: usize) {
                 moves.extend(faults(writes_of_a_step(&layer[at])));
             }
             for step in moves {
-                let Some(node) = go(&mut map, &layer[at], step) else { continue };
-                if node.disturbances == used { &mut layer } else { &mut next_layer }.push(node);
+                let Some(node) = go(&mut map, &layer[at], step) else {
+                    continue;
+                };
+                if node.disturbances == used {
+                    &mut layer
+                } else {
+                    &mut next_layer
+                }
+                .push(node);
             }
             at += 1;
         }
-        println!("{used} disturbances: {at} of {} states, {} ahead", layer.len(), next_layer.len());
+        println!(
+            "{used} disturbances: {at} of {} states, {} ahead",
+            layer.len(),
+            next_layer.len()
+        );
         layer = next_layer;
     }
 }
@@ -192,7 +207,9 @@ fn writes_of_a_step(from: &Node) -> usize {
 fn go(map: &mut Map, from: &Node, step: Move) -> Option<Node> {
     let mut model = from.model.fork();
     let answers = play(&mut model, from.answers, step);
-    let is_free = FREE.iter().any(|free| std::mem::discriminant(free) == std::mem::discriminant(&step));
+    let is_free = FREE
+        .iter()
+        .any(|free| std::mem::discriminant(free) == std::mem::discriminant(&step));
     let node = Node {
         disturbances: from.disturbances + usize::from(!is_free),
         path: Some(Rc::new(Path {
@@ -245,7 +262,11 @@ fn stepped(model: &mut Model, answers: Answers) -> End {
     model.hooks = Box::new(move |_, _| Ok(answer(answers.gate, "")));
     model.queries = Box::new(move |_, _| {
         let none = json!({"status": "success", "data": {"resultType": "vector", "result": []}});
-        let body = if answers.metric.is_empty() { none.to_string() } else { vector(answers.metric) };
+        let body = if answers.metric.is_empty() {
+            none.to_string()
+        } else {
+            vector(answers.metric)
+        };
         Ok(answer(200, &body))
     });
     model.step()
@@ -304,19 +325,35 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
             panic!("a step does not end: {}", told(from));
         };
         model.settle();
-        assert_eq!(model.violations, [], "{}\nthen, left alone: {:#?}", told(from), model.trajectory);
+        assert_eq!(
+            model.violations,
+            [],
+            "{}\nthen, left alone: {:#?}",
+            told(from),
+            model.trajectory
+        );
         if model.version() != version {
             continue;
         }
         let rests = done.decision.verb == "idle";
         if rests {
-            assert!(ENDS.contains(&model.phase()), "rests in {}: {}", model.phase(), told(from));
+            assert!(
+                ENDS.contains(&model.phase()),
+                "rests in {}: {}",
+                model.phase(),
+                told(from)
+            );
             map.good.extend(passed);
             return;
         }
         model.now = done.wake.unwrap_or(model.now).max(model.now);
     }
-    panic!("no end: {}\nthen, left alone: {:#?}\n{:#?}", told(from), model.trajectory, model.decisions);
+    panic!(
+        "no end: {}\nthen, left alone: {:#?}\n{:#?}",
+        told(from),
+        model.trajectory,
+        model.decisions
+    );
 }
 
 /// L2: whatever the environment is, a step moves a phase that is overdue; one that met an obstacle may try again when it said it would.
@@ -392,7 +429,10 @@ fn told(node: &Node) -> String {
     let status = node.model.canary().status;
     let answers = node.answers;
     let (trajectory, decisions) = (&node.model.trajectory, &node.model.decisions);
-    format!("{}\n{answers:?}\n{status:?}\n{trajectory:?}\n{decisions:?}", moves.join(", "))
+    format!(
+        "{}\n{answers:?}\n{status:?}\n{trajectory:?}\n{decisions:?}",
+        moves.join(", ")
+    )
 }
 
 #[test]
@@ -402,7 +442,10 @@ fn steps_of_one_weight_hold_under_every_disturbance() {
 
 #[test]
 fn listed_weights_hold_under_every_disturbance() {
-    explore(&json!({"analysis": {"stepWeight": null, "maxWeight": null, "stepWeights": [50, 100]}}), 1);
+    explore(
+        &json!({"analysis": {"stepWeight": null, "maxWeight": null, "stepWeights": [50, 100]}}),
+        1,
+    );
 }
 
 #[test]
@@ -412,7 +455,10 @@ fn a_promotion_in_steps_holds_under_every_disturbance() {
 
 #[test]
 fn blue_green_holds_under_every_disturbance() {
-    explore(&json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 2}}), 1);
+    explore(
+        &json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 2}}),
+        1,
+    );
 }
 
 #[test]
