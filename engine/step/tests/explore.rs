@@ -7,22 +7,20 @@
 //! it alone must bring the run to an end that stays, without a further write (L1).
 
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    hash::{DefaultHasher, Hash, Hasher},
-    rc::Rc,
-};
+use std::{collections::BTreeSet, rc::Rc};
 
 use super::fixture::*;
 use crate::{
     invariants::overdue,
     json::merge,
-    model::{End, Model, answer, vector},
-    objects::kinds,
-    seam::Trouble,
+    model::{End, Model},
 };
 use crds::Phase;
-use jiff::Timestamp;
+use fingerprint::fingerprint;
+use moves::{Answers, Move, broken, play, stepped};
+
+mod fingerprint;
+mod moves;
 
 /// Check interval, and the length of one `Wait`.
 const TICK_SECS: i64 = 10;
@@ -30,59 +28,15 @@ const TICK_SECS: i64 = 10;
 const DEADLINE_SECS: i64 = 20;
 /// Longer than the limit of `overdue`: 20 + 2 * 10 + 60 s, and a tick more.
 const LONG_SECS: i64 = 110;
-/// Ages from this many ticks on are alike: they are beyond interval and deadline.
-const AGE_TICKS_MAX: i64 = 3;
 /// Steps to an end in a working cluster: 2 checks, promotion in 3 steps, and 3 restarts of a run that takes 12, each with a wait.
 const FRIENDLY_STEPS: usize = 80;
 /// Steps that an overdue phase gets to end.
 const RETRIES_MAX: usize = 3;
-/// Of the second disturbances, every so manieth is tried in the quick run: 22,000 states at 4 ms each take 90 s in a debug build,
-/// a sixth of them, together with all 1900 states of one disturbance, 20 s.
-const THIN: usize = 6;
+/// Of the second disturbances, every so manieth is tried in the quick run. All of them make 22,000 states, at 4 ms each in a debug
+/// build 90 s; a twentieth, with all 1900 states of one disturbance, 12 s.
+const THIN: usize = 20;
 /// More states than any scenario has; a scenario that grows beyond is a mistake in `fingerprint`.
 const STATES_MAX: usize = 60_000;
-
-/// One move.
-#[derive(Clone, Copy, Debug)]
-enum Move {
-    /// The controller makes a step.
-    Step,
-    /// Time passes.
-    Wait(i64),
-    /// The Deployment controller catches up.
-    Settle,
-    /// A step whose n-th write meets a newer version.
-    Conflict(usize),
-    /// A step whose n-th write is not answered.
-    Unavailable(usize),
-    /// The controller dies in a step after so many writes, and starts again.
-    Crash(usize),
-    /// A new image, or the promoted one.
-    Image(&'static str),
-    /// The target is scaled by hand.
-    Scale(i64),
-    /// `spec.suspend`.
-    Suspend(bool),
-    /// The route is deleted.
-    DeleteRoute,
-    /// The route's weights are set by hand.
-    Weights(i64),
-    /// The pods of the primary (`true`) or the target break.
-    Break(bool),
-    /// And are well again.
-    Mend(bool),
-    /// All gates answer this.
-    Gate(u16),
-    /// The metric answers this; empty: no samples.
-    Metric(&'static str),
-}
-
-/// What answers hooks and queries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Answers {
-    gate: u16,
-    metric: &'static str,
-}
 
 /// A state and how it was reached.
 struct Node {
@@ -118,8 +72,6 @@ const SCENARIOS: [fn() -> Value; 5] = [
     blue_green,
     skipped_analysis,
 ];
-/// Fields that do not make a state another one.
-const TOLD_APART_OTHERWISE: [&str; 4] = ["resourceVersion", "generation", "observedGeneration", "message"];
 const ENDS: [Phase; 3] = [Phase::Initialized, Phase::Succeeded, Phase::Failed];
 
 fn disturbances() -> Vec<Move> {
@@ -264,78 +216,6 @@ fn go(map: &mut Map, from: &Node, step: Move) -> Option<Node> {
     Some(node)
 }
 
-fn play(model: &mut Model, answers: Answers, step: Move) -> Answers {
-    let canary = model.canary_at.clone();
-    match step {
-        Move::Step => drop(stepped(model, answers)),
-        Move::Wait(seconds) => model.wait(seconds),
-        Move::Settle => model.settle(),
-        Move::Conflict(nth) => failing(model, answers, nth, Trouble::Conflict("it has changed".into())),
-        Move::Unavailable(nth) => failing(model, answers, nth, Trouble::Unavailable("no answer".into())),
-        Move::Crash(writes) => {
-            model.stop_after = Some(model.writes + writes);
-            stepped(model, answers);
-            model.stop_after = None;
-            model.last_check = None;
-        }
-        Move::Image(image) => set_image(model, image),
-        Move::Scale(replicas) => model.edit(&target_at(), &json!({"spec": {"replicas": replicas}})),
-        Move::Suspend(suspend) => model.edit(&canary, &json!({"spec": {"suspend": suspend}})),
-        Move::DeleteRoute => model.remove(&route_at()),
-        Move::Weights(share) => set_weights(model, share),
-        Move::Break(primary) => broken(model, primary, json!("true")),
-        Move::Mend(primary) => broken(model, primary, Value::Null),
-        Move::Gate(gate) => return Answers { gate, ..answers },
-        Move::Metric(metric) => return Answers { metric, ..answers },
-    }
-    answers
-}
-
-fn stepped(model: &mut Model, answers: Answers) -> End {
-    model.hooks = Box::new(move |_, _| Ok(answer(answers.gate, "")));
-    model.queries = Box::new(move |_, _| {
-        let none = json!({"status": "success", "data": {"resultType": "vector", "result": []}});
-        let body = if answers.metric.is_empty() {
-            none.to_string()
-        } else {
-            vector(answers.metric)
-        };
-        Ok(answer(200, &body))
-    });
-    model.step()
-}
-
-fn failing(model: &mut Model, answers: Answers, nth: usize, trouble: Trouble) {
-    let mut count = 0;
-    model.fault = Box::new(move |_| {
-        count += 1;
-        if count == nth + 1 { Err(trouble.clone()) } else { Ok(()) }
-    });
-    stepped(model, answers);
-    model.fault = Box::new(|_| Ok(()));
-}
-
-fn set_weights(model: &mut Model, share: i64) {
-    let Some(route) = model.get(&route_at()) else { return };
-    let mut route = (*route).clone();
-    for rule in route["spec"]["rules"].as_array_mut().into_iter().flatten() {
-        for (at, weight) in [100 - share, share].into_iter().enumerate() {
-            rule["backendRefs"][at]["weight"] = weight.into();
-        }
-    }
-    model.put(route_at(), route);
-}
-
-fn broken(model: &mut Model, primary: bool, mark: Value) {
-    let at = if primary { primary_at() } else { target_at() };
-    let mut object = (*model.get(&at).expect("it is there")).clone();
-    merge(&mut object, &json!({"metadata": {"annotations": {"lab/broken": mark}}}));
-    if *model.get(&at).expect("it is there") != object {
-        model.put(at, object);
-    }
-    model.settle();
-}
-
 /// L1: in a working cluster that is left alone the run ends, and the end stays without a write.
 fn comes_to_an_end(map: &mut Map, from: &Node) {
     let mut model = from.model.fork();
@@ -405,49 +285,6 @@ fn keeps_its_time(from: &Node) {
         model.now = done.wake.unwrap_or(model.now).max(model.now);
     }
     panic!("overdue: {}\nthen: {:#?}", told(from), model.decisions);
-}
-
-/// What a state is: objects without versions, times as ages in ticks, and what answers.
-fn fingerprint(model: &Model, answers: Answers) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    answers.hash(&mut hasher);
-    hash_age(model.last_check, model.now, &mut hasher);
-    for (at, object) in model.objects() {
-        at.name.hash(&mut hasher);
-        at.kind.kind.hash(&mut hasher);
-        let generation = &object["metadata"]["generation"];
-        (at.kind == kinds::DEPLOYMENT && object["status"]["observedGeneration"] == *generation).hash(&mut hasher);
-        hash_value(object, model.now, &mut hasher);
-    }
-    hasher.finish()
-}
-
-fn hash_value(value: &Value, now: Timestamp, hasher: &mut DefaultHasher) {
-    match value {
-        Value::Object(fields) => {
-            // Of all conditions, only the age of a Deployment's missing availability decides anything.
-            let is_timeless = fields.contains_key("reason") && fields.get("status") != Some(&"False".into());
-            for (key, value) in fields {
-                let is_time = key.starts_with("last") && (is_timeless || fields.contains_key("message"));
-                if is_time || TOLD_APART_OTHERWISE.contains(&key.as_str()) {
-                    continue;
-                }
-                key.hash(hasher);
-                match value.as_str().filter(|_| key.starts_with("last")).map(str::parse) {
-                    Some(Ok(time)) => hash_age(Some(time), now, hasher),
-                    _ => hash_value(value, now, hasher),
-                }
-            }
-        }
-        Value::Array(list) => list.iter().for_each(|value| hash_value(value, now, hasher)),
-        Value::String(text) => text.hash(hasher),
-        other => other.to_string().hash(hasher),
-    }
-}
-
-fn hash_age(time: Option<Timestamp>, now: Timestamp, hasher: &mut DefaultHasher) {
-    let ticks = time.map(|time| (now.duration_since(time).as_secs() / TICK_SECS).min(AGE_TICKS_MAX));
-    ticks.hash(hasher);
 }
 
 /// How a state was reached, and how it looks.
