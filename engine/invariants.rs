@@ -47,7 +47,7 @@ pub const IN_TIME: &str = "L2";
 
 /// What a step may take beyond the deadline: a check whose hooks and queries are answered at the last moment, and a rollback whose
 /// first writes fail and are tried again.
-const SLACK: Duration = Duration::from_secs(60);
+const SLACK: Duration = Duration::from_mins(1);
 
 /// Check one answer of `step` against what it was told.
 pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
