@@ -1,6 +1,6 @@
 //! Log lines as types: one struct per line, so that its fields are the same wherever it is written (deploy.md 6).
 
-use engine::{Event, seam::Decision};
+use engine::{Event, invariants::Violation, seam::Decision};
 use std::time::Duration;
 
 /// An Event of a canary: its text is the whole message, as `kubectl logs … | jq .msg` in the user documents expects.
@@ -19,6 +19,15 @@ pub struct Decided<'a> {
     pub canary: &'a crds::Canary,
     /// The decision.
     pub decision: &'a Decision,
+}
+
+/// Something that must never be.
+#[derive(Debug)]
+pub struct Violated<'a> {
+    /// The canary.
+    pub canary: &'a crds::Canary,
+    /// Which invariant, and how it was broken.
+    pub violation: &'a Violation,
 }
 
 /// A notice could not be delivered.
@@ -72,6 +81,15 @@ impl Decided<'_> {
         let canary = self.canary.display_name();
         let checks = self.decision.checks.len();
         tracing::debug!(%canary, verb = self.decision.verb, why = %self.decision.why, checks, "decided");
+    }
+}
+
+impl Violated<'_> {
+    /// Write the line.
+    pub fn emit(&self) {
+        let canary = self.canary.display_name();
+        let invariant = self.violation.id;
+        tracing::error!(%canary, invariant, "an invariant is broken: {}", self.violation.what);
     }
 }
 

@@ -49,6 +49,7 @@ struct Aviary {
     step_duration: HistogramVec,
     dropped: IntCounterVec,
     undelivered: IntCounterVec,
+    violations: IntCounterVec,
 }
 
 /// What is needed to take series away again.
@@ -172,6 +173,11 @@ impl Series {
     /// A notice of this lane could not be delivered.
     pub fn undelivered(&self, lane: &str) {
         self.aviary.undelivered.with_label_values(&[lane]).inc();
+    }
+
+    /// An invariant of the engine was broken; `id` as in `engine::invariants`.
+    pub fn violated(&self, id: &str) {
+        self.aviary.violations.with_label_values(&[id]).inc();
     }
 
     /// Everything in Prometheus' text format 0.0.4.
@@ -360,6 +366,11 @@ impl Aviary {
                 "aviary_notices_failed_total",
                 "Notices that could not be delivered",
                 &["lane"],
+            )?,
+            violations: count(
+                "aviary_invariant_violations_total",
+                "Times that something happened which must never be, by the id of the invariant",
+                &["id"],
             )?,
         })
     }

@@ -1,18 +1,23 @@
 //! What must hold at every step, written once with ids. Checked by the model after every call of `step`, by the tests that explore it,
-//! and in production as a counter (peers.md 5.2: S1 to S7).
+//! and in production as a counter (peers.md 5.2). S1, S2, S3, S5, S7 and L2 are here. S4 is the election's, S6 `begin::take_over`'s;
+//! L1 and L4 are properties of whole runs (`step/tests/explore.rs`, `step/tests/crash.rs`), L3 and L5 of the actors.
 
+use crds::{Canary, Phase};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
+use std::time::Duration;
 
 use crate::{
     json::merge,
-    objects::kinds,
+    objects::{self, kinds},
     revision,
     routes::{self, Context, Split},
     seam::{Act, Seen, Step, Write},
+    settings::INTERVAL_FLOOR,
+    status::HELD,
     step::Input,
 };
-use crds::Phase;
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,11 +40,20 @@ pub const ANALYSED_ONLY: &str = "S3";
 pub const OWN_NAMESPACE: &str = "S5";
 /// No write without a difference.
 pub const NO_IDLE_WRITE: &str = "S7";
+/// Nothing is written for a suspended canary, unless it is being deleted.
+pub const SUSPENDED_RESTS: &str = "S7-suspended";
+/// Every phase of a run ends by its deadline, except under a closed gate or a suspension, which the status names.
+pub const IN_TIME: &str = "L2";
+
+/// What a step may take beyond the deadline: a check whose hooks and queries are answered at the last moment, and a rollback whose
+/// first writes fail and are tried again.
+const SLACK: Duration = Duration::from_mins(1);
 
 /// Check one answer of `step` against what it was told.
 pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
     let Step::Do(writes) = step else { return Vec::new() };
     let mut found = Vec::new();
+    rests_while_suspended(input, writes, &mut found);
     for write in writes {
         changes_something(input, write, &mut found);
         stays_at_home(input, write, &mut found);
@@ -50,10 +64,58 @@ pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
     found
 }
 
+/// The phase of a run that has lasted longer than it may (L2). A status is written whenever a run moves, so its age is the time that
+/// nothing has moved: at most until the next check, then until the deadline for pods. Phases that wait for a person by name are
+/// exempt; so is initialisation, which has no deadline: the traffic has not been touched yet.
+pub fn overdue(canary: &Canary, now: Timestamp) -> Option<Violation> {
+    let status = canary.status.as_ref()?;
+    let runs = matches!(
+        status.phase,
+        Phase::Progressing | Phase::Promoting | Phase::Finalising | Phase::Terminating
+    );
+    if !runs || canary.spec.suspend == Some(true) || status.condition(HELD).is_some() {
+        return None;
+    }
+    let since = status.last_transition_time?;
+    let interval = canary
+        .spec
+        .analysis
+        .clone()
+        .unwrap_or_default()
+        .interval(INTERVAL_FLOOR);
+    let deadline = Duration::from_secs(u64::try_from(canary.spec.progress_deadline_seconds()).unwrap_or(0));
+    // The check that is due, the wait for pods, the check that finds it over.
+    let longest = interval
+        .saturating_mul(2)
+        .saturating_add(deadline)
+        .saturating_add(SLACK);
+    let age = now.duration_since(since);
+    let is_late = age > SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX);
+    is_late.then(|| Violation {
+        id: IN_TIME,
+        what: format!("{} has lasted {} s without a move", status.phase, age.as_secs()),
+    })
+}
+
+fn rests_while_suspended(input: &Input<'_>, writes: &[Write], found: &mut Vec<Violation>) {
+    let suspended = input.canary.spec.suspend == Some(true) && input.canary.metadata.deletion_timestamp.is_none();
+    if let (true, Some(first)) = (suspended, writes.first()) {
+        found.push(Violation {
+            id: SUSPENDED_RESTS,
+            what: format!("{} is written", first.object),
+        });
+    }
+}
+
 fn changes_something(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
-    let (Act::Merge { .. }, Seen::Present(before)) = (&write.act, input.view.object(&write.object)) else {
+    let (Act::Merge { resource_version, .. }, Seen::Present(before)) = (&write.act, input.view.object(&write.object))
+    else {
         return;
     };
+    // Made for what an earlier write of this step has left, which the view does not show.
+    if resource_version != objects::resource_version(&before) {
+        return;
+    }
     if write.object.kind != kinds::CANARY && *before == after(write, Some(&before)) {
         found.push(Violation {
             id: NO_IDLE_WRITE,
@@ -94,7 +156,7 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
         provider.observed(&context).ok()
     };
     let Some(wanted) = split(&next) else { return };
-    if wanted.primary + wanted.canary != 100 {
+    if wanted.primary + wanted.canary != 100 || !shared_rules_sum(&next) {
         found.push(Violation {
             id: WEIGHTS_SUM,
             what: format!("{} gets {}/{}", write.object, wanted.primary, wanted.canary),
@@ -111,6 +173,18 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
         );
         found.push(Violation { id: NEVER_DARK, what });
     }
+}
+
+/// Whether the raw weights of every rule with several backends sum to 100. `observed` reads weights as shares, so it cannot tell.
+fn shared_rules_sum(route: &Value) -> bool {
+    let rules = route["spec"]["rules"].as_array().into_iter().flatten();
+    rules
+        .filter_map(|rule| rule["backendRefs"].as_array())
+        .filter(|backends| backends.len() > 1)
+        .all(|backends| {
+            let weights = backends.iter().map(|backend| backend["weight"].as_i64().unwrap_or(1));
+            weights.sum::<i64>() == 100
+        })
 }
 
 fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {

@@ -18,6 +18,9 @@ use crate::{
     step::{Input, step},
 };
 
+mod deployments;
+mod fork;
+
 /// More rounds than any step needs: a step with 20 hooks, 20 metrics and 5 groups of writes takes 50.
 const ROUNDS_MAX: usize = 100;
 
@@ -178,7 +181,7 @@ impl Model {
             .unwrap_or(self.now);
     }
 
-    /// Play the Deployment controller: every Deployment gets the status that its spec and its annotation `lab/never-ready` call for.
+    /// Play the Deployment controller: every Deployment gets the status that its spec calls for (see `model/deployments.rs`).
     pub fn settle(&mut self) {
         let deployments: Vec<ObjectRef> = self
             .objects
@@ -189,7 +192,7 @@ impl Model {
         for at in deployments {
             let Some(object) = self.get(&at) else { continue };
             let mut next = (*object).clone();
-            let status = deployment_status(&next, self.now);
+            let status = deployments::status(&next, self.now);
             next["status"] = status;
             if next != *object {
                 self.put(at, next);
@@ -320,6 +323,10 @@ impl Model {
                 }
                 let mut next = (*current).clone();
                 merge(&mut next, patch);
+                if next["spec"] != current["spec"] {
+                    let generation = current["metadata"]["generation"].as_i64().unwrap_or(1) + 1;
+                    set(&mut next, &["metadata", "generation"], generation.into());
+                }
                 next
             }
             (Act::Delete { .. }, Some(current)) => {
@@ -394,30 +401,4 @@ pub fn answer(status: u16, body: &str) -> crate::http::Response {
 pub fn vector(value: &str) -> String {
     json!({"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, value]}]}})
         .to_string()
-}
-
-fn deployment_status(deployment: &Value, now: Timestamp) -> Value {
-    let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
-    let stuck = deployment["spec"]["template"]["metadata"]["annotations"]["lab/never-ready"] == "true";
-    let available = if stuck { 0 } else { replicas };
-    let was = &deployment["status"]["conditions"];
-    let is_available = available >= replicas;
-    let same = was.as_array().and_then(|list| {
-        let found = list.iter().find(|condition| condition["type"] == "Available")?;
-        let unchanged = (found["status"] == "True") == is_available;
-        unchanged.then(|| found["lastUpdateTime"].clone())
-    });
-    let since = same.unwrap_or_else(|| now.to_string().into());
-    json!({
-        "observedGeneration": deployment["metadata"]["generation"],
-        "replicas": replicas,
-        "updatedReplicas": replicas,
-        "availableReplicas": available,
-        "conditions": [
-            {"type": "Available", "status": if is_available { "True" } else { "False" },
-             "reason": if is_available { "MinimumReplicasAvailable" } else { "MinimumReplicasUnavailable" },
-             "lastUpdateTime": since},
-            {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"},
-        ],
-    })
 }

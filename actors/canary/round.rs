@@ -3,6 +3,7 @@
 use crds::{Canary, Phase, decode::Unreadable, legacy::Translation};
 use engine::{
     Ask, Done, ObjectRef, Outcome, Step, View, Write, configs,
+    invariants::{self, Violation},
     objects::{kinds, resource_version},
     seam::{Act, Decision, Trouble},
     step::{Input, refused},
@@ -15,7 +16,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use super::{Memory, Tools};
 use crate::{
     caches::{Mark, Pins, StepView},
-    events::Decided,
+    events::{Decided, Violated},
     metrics::Query,
     notifier::Notify,
     webhook::Call,
@@ -145,7 +146,7 @@ impl Round<'_> {
             &self.memory.digests,
             &self.pins,
         );
-        (self.tools.step)(Input {
+        let input = Input {
             canary,
             legacy,
             view: &view,
@@ -154,7 +155,18 @@ impl Round<'_> {
             last_check: self.memory.last_check,
             now: self.now,
             entropy: self.entropy,
-        })
+        };
+        let step = (self.tools.step)(input);
+        self.report(canary, &invariants::check(&input, &step));
+        step
+    }
+
+    /// Count and log what must never be. Nothing is stopped by it: the mind is what was tested, the check is its alarm.
+    fn report<'v>(&self, canary: &Canary, violations: impl IntoIterator<Item = &'v Violation>) {
+        for violation in violations {
+            self.tools.series.violated(violation.id);
+            Violated { canary, violation }.emit();
+        }
     }
 
     fn look_at_canary(&self) -> Option<Arc<Value>> {
@@ -223,6 +235,7 @@ impl Round<'_> {
         for measure in &done.measures {
             self.tools.series.apply(canary, measure);
         }
+        self.report(canary, &invariants::overdue(canary, self.now));
         self.tell(canary, &mut done).await;
         (canary.status.as_ref().map_or(Phase::New, |status| status.phase), done)
     }

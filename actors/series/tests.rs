@@ -180,10 +180,12 @@ fn counts_what_the_house_does() {
     series.stepped("advance", 0.1);
     series.dropped("webhook");
     series.undelivered("alert");
+    series.violated("S1-sum");
     let text = series.render();
     let expected = [
         r#"aviary_actor_restarts_total{actor="canary"} 1"#,
         r#"aviary_api_requests_total{result="conflict",verb="patch"} 1"#,
+        r#"aviary_invariant_violations_total{id="S1-sum"} 1"#,
         r#"aviary_mail_waits_total{mail="webhook"} 1"#,
         r#"aviary_notices_dropped_total{lane="webhook"} 1"#,
         r#"aviary_notices_failed_total{lane="alert"} 1"#,

@@ -3,7 +3,7 @@
 use crds::{Phase, analysis::Strategy};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     Cx, Flow,
@@ -41,6 +41,8 @@ pub(super) struct Release {
     pub(super) provider: &'static Provider,
     /// Weights as the route has them now.
     pub(super) split: Split,
+    /// Route objects as this step has written them: the view still shows the older ones.
+    written: BTreeMap<ObjectRef, Arc<Value>>,
 }
 
 /// Route objects as they are; `None` where there is none.
@@ -103,6 +105,7 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
         configs,
         provider,
         split: Split::PRIMARY,
+        written: BTreeMap::new(),
     };
     keep_route(cx, &mut release)?;
     Ok(release)
@@ -133,7 +136,7 @@ fn service(cx: &Cx<'_>, role: Role, target: &Target) -> Option<Write> {
 /// Repair the route without losing its weights (W-8), and hold an idle canary's at 100/0 (W-11).
 fn keep_route(cx: &mut Cx<'_>, release: &mut Release) -> Flow<()> {
     let observed = observed(cx, release)?;
-    release.split = observed.unwrap_or_else(|| from_status(cx));
+    release.split = observed.unwrap_or_else(|| lit(release, from_status(cx)));
     let wanted = if rests_on_primary(cx, release) {
         Split::PRIMARY
     } else {
@@ -169,6 +172,15 @@ fn from_status(cx: &Cx<'_>) -> Split {
     Split::of(if keeps { status.canary_weight.clamp(0, 100) } else { 0 })
 }
 
+/// The split, unless it would give traffic to a version without available pods while the other one has some (S1).
+fn lit(release: &Release, wanted: Split) -> Split {
+    match (available(&release.primary) > 0, available(&release.target.object) > 0) {
+        (true, false) => Split::PRIMARY,
+        (false, true) => Split::CANARY,
+        _ => wanted,
+    }
+}
+
 /// Weights as the route has them, `None` where there is no route yet.
 fn observed(cx: &mut Cx<'_>, release: &Release) -> Flow<Option<Split>> {
     let (refs, current) = route_objects(cx, release)?;
@@ -193,7 +205,11 @@ pub(super) fn shift(cx: &mut Cx<'_>, release: &mut Release, wanted: Split) -> Fl
     }
     let (_, current) = route_objects(cx, release)?;
     match release.provider.writes(&context(cx, release, &current), wanted) {
-        Ok(writes) => drop(cx.write(writes.into_iter().map(Some))?),
+        Ok(writes) => {
+            let refs: Vec<ObjectRef> = writes.iter().map(|write| write.object.clone()).collect();
+            let written = cx.write(writes.into_iter().map(Some))?;
+            release.written.extend(refs.into_iter().zip(written));
+        }
         Err(refused) => return Err(cx.blocked(refused.to_string())),
     }
     release.split = wanted;
@@ -211,6 +227,10 @@ fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<(Vec<ObjectRef>, Cu
     let refs = release.provider.objects(cx.canary);
     let mut current = Vec::new();
     for at in &refs {
+        if let Some(written) = release.written.get(at) {
+            current.push(Some(written.clone()));
+            continue;
+        }
         match cx.object(at) {
             Seen::Present(object) => current.push(Some(object)),
             Seen::Absent => current.push(None),
@@ -277,11 +297,7 @@ fn readiness(cx: &Cx<'_>, workload: &Value, side: Side, threshold_percent: i64) 
 
 /// As [`readiness`], in a run: whatever the cause is, waiting ends with the deadline, so that no phase lasts for ever (L2).
 pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
-    let seconds = cx.canary.spec.progress_deadline_seconds();
-    let end = after(
-        waiting_since(cx),
-        Duration::from_secs(u64::try_from(seconds).unwrap_or(0)),
-    );
+    let (seconds, end) = (cx.canary.spec.progress_deadline_seconds(), end_of_patience(cx));
     match readiness {
         Readiness::NotReady {
             message,
@@ -308,10 +324,26 @@ pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
     }
 }
 
+fn end_of_patience(cx: &Cx<'_>) -> Timestamp {
+    let seconds = cx.canary.spec.progress_deadline_seconds();
+    let patience = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    after(waiting_since(cx), patience)
+}
+
+/// Whether `progressDeadlineSeconds` have passed since the last status write or check.
+pub(super) fn is_overdue(cx: &Cx<'_>) -> bool {
+    cx.now >= end_of_patience(cx)
+}
+
+/// Only the target has available pods.
+pub(super) fn only_canary_serves(release: &Release) -> bool {
+    available(&release.primary) == 0 && available(&release.target.object) > 0
+}
+
 /// The write that scales the target. Never to zero while it is the only version with available pods (S2).
 pub(super) fn scale_target(cx: &mut Cx<'_>, release: &Release, replicas: i64) -> Flow<()> {
     let target = &release.target;
-    if replicas == 0 && available(&release.primary) == 0 && available(&target.object) > 0 {
+    if replicas == 0 && only_canary_serves(release) {
         return Err(cx.blocked(format!(
             "not scaling down {}: the primary has no available pods",
             cx.target_name()

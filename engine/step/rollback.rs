@@ -31,7 +31,7 @@ pub(super) fn on_deadline(cx: &mut Cx<'_>, release: &mut Release, cause: &str) -
 
 /// All traffic to the primary, target to zero, phase Failed. Where only the canary has pods, it keeps everything (W-1, S2).
 pub(super) fn run(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    if only_canary_serves(release) {
+    if ensure::only_canary_serves(release) {
         cx.warn(texts::kept(&cx.canary_name()));
         return keep_canary(cx, release);
     }
@@ -52,10 +52,6 @@ fn keep_canary(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     ensure::shift(cx, release, Split::CANARY)?;
     let note = format!("Promotion failed, {} keeps all traffic.", cx.kind());
     Ok(fail(cx, release, 100, Some(note)))
-}
-
-fn only_canary_serves(release: &Release) -> bool {
-    ensure::available(&release.primary) == 0 && ensure::available(&release.target.object) > 0
 }
 
 fn fail(cx: &mut Cx<'_>, release: &Release, canary: i64, note: Option<String>) -> Done {

@@ -2,6 +2,7 @@
 
 mod crash;
 mod dark;
+mod explore;
 mod fixture;
 mod gates;
 mod refusals;

@@ -114,6 +114,28 @@ fn a_rollback_hook_ends_the_run_also_while_it_waits() {
 }
 
 #[test]
+fn a_rollback_hook_ends_a_run_that_waits_for_its_start() {
+    let (mut model, _) = hooked("confirm-rollout", vec![403]);
+    model.run_until(&[Phase::Waiting], 20);
+    let at = model.canary_at.clone();
+    let hooks = json!([
+        {"name": "gate", "type": "confirm-rollout", "url": "http://gate.test/"},
+        {"name": "stop", "type": "rollback", "url": "http://stop.test/"},
+    ]);
+    model.edit(&at, &json!({"spec": {"analysis": {"webhooks": hooks}}}));
+    model.hooks = Box::new(|_, call| Ok(answer(if call.name == "stop" { 200 } else { 403 }, "")));
+    assert!(model.run_until(&[Phase::Failed], 5), "W-24: {:#?}", model.decisions);
+    let (phase, writes) = (model.phase(), model.writes);
+    model.run_until(&[Phase::Progressing], 5);
+    assert_eq!(
+        (model.phase(), model.writes),
+        (phase, writes),
+        "the refused revision is not tried again"
+    );
+    assert_clean(&model);
+}
+
+#[test]
 fn post_rollout_hooks_are_called_after_the_final_status() {
     let (mut model, calls) = hooked("post-rollout", vec![204]);
     finish(&mut model);

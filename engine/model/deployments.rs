@@ -1,0 +1,35 @@
+//! The Deployment controller in miniature: all pods are there and available at once.
+//!
+//! Two annotations play trouble: `lab/never-ready` in the pod template spoils a revision, `lab/broken` on the Deployment spoils its pods
+//! without being a new revision.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// The status of a Deployment as its spec and its annotations call for.
+pub(super) fn status(deployment: &Value, now: Timestamp) -> Value {
+    let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
+    let stuck = deployment["spec"]["template"]["metadata"]["annotations"]["lab/never-ready"] == "true";
+    let broken = deployment["metadata"]["annotations"]["lab/broken"] == "true";
+    let available = if stuck || broken { 0 } else { replicas };
+    let was = &deployment["status"]["conditions"];
+    let is_available = available >= replicas;
+    let same = was.as_array().and_then(|list| {
+        let found = list.iter().find(|condition| condition["type"] == "Available")?;
+        let unchanged = (found["status"] == "True") == is_available;
+        unchanged.then(|| found["lastUpdateTime"].clone())
+    });
+    let since = same.unwrap_or_else(|| now.to_string().into());
+    json!({
+        "observedGeneration": deployment["metadata"]["generation"],
+        "replicas": replicas,
+        "updatedReplicas": replicas,
+        "availableReplicas": available,
+        "conditions": [
+            {"type": "Available", "status": if is_available { "True" } else { "False" },
+             "reason": if is_available { "MinimumReplicasAvailable" } else { "MinimumReplicasUnavailable" },
+             "lastUpdateTime": since},
+            {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"},
+        ],
+    })
+}
