@@ -20,6 +20,7 @@ use crate::{
 
 mod deployments;
 mod fork;
+mod trajectory;
 
 /// More rounds than any step needs: a step with 20 hooks, 20 metrics and 5 groups of writes takes 50.
 const ROUNDS_MAX: usize = 100;
@@ -361,30 +362,6 @@ impl Model {
         self.alerts.extend(done.alerts.iter().cloned());
         self.note();
         true
-    }
-
-    fn note(&mut self) {
-        let canary = self.canary();
-        let status = canary.status.clone().unwrap_or_default();
-        let name = canary.spec.provider.as_deref().unwrap_or(&self.settings.mesh_provider);
-        let route = crate::routes::provider(name).and_then(|provider| {
-            let objects: Vec<Arc<Value>> = provider.objects(&canary).iter().filter_map(|at| self.get(at)).collect();
-            let current = objects.iter().map(|object| Some(&**object)).collect();
-            let context = crate::routes::Context {
-                canary: &canary,
-                current,
-                selector_key: None,
-            };
-            provider.observed(&context).ok()
-        });
-        let route = route.map_or_else(|| "-".into(), |split| format!("{}/{}", split.primary, split.canary));
-        let line = format!(
-            "{} {route} weight={} iterations={} failed={}",
-            status.phase, status.canary_weight, status.iterations, status.failed_checks
-        );
-        if self.trajectory.last() != Some(&line) {
-            self.trajectory.push(line);
-        }
     }
 }
 

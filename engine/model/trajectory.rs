@@ -1,0 +1,35 @@
+//! What the model notes of a run: one line per change of phase, route or counters, as in the tables of controller.md 4.
+
+use serde_json::Value;
+use std::sync::Arc;
+
+use super::Model;
+use crate::routes::{Context, provider};
+
+// === impl Model ===
+
+impl Model {
+    pub(super) fn note(&mut self) {
+        let canary = self.canary();
+        let status = canary.status.clone().unwrap_or_default();
+        let name = canary.spec.provider.as_deref().unwrap_or(&self.settings.mesh_provider);
+        let route = provider(name).and_then(|provider| {
+            let objects: Vec<Arc<Value>> = provider.objects(&canary).iter().filter_map(|at| self.get(at)).collect();
+            let current = objects.iter().map(|object| Some(&**object)).collect();
+            let context = Context {
+                canary: &canary,
+                current,
+                selector_key: None,
+            };
+            provider.observed(&context).ok()
+        });
+        let route = route.map_or_else(|| "-".into(), |split| format!("{}/{}", split.primary, split.canary));
+        let line = format!(
+            "{} {route} weight={} iterations={} failed={}",
+            status.phase, status.canary_weight, status.iterations, status.failed_checks
+        );
+        if self.trajectory.last() != Some(&line) {
+            self.trajectory.push(line);
+        }
+    }
+}
