@@ -19,7 +19,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// A mistake in the spec of a canary that is sound otherwise.
 struct Mistake {

@@ -19,7 +19,7 @@ use cluster::{
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn releases() {

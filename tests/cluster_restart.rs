@@ -47,7 +47,7 @@ async fn begin(room: &Room<'_>) {
 }
 
 async fn until_weight(room: &Room<'_>, wanted: i64) -> Instant {
-    until(&format!("weight {wanted}"), Duration::from_secs(60), async || {
+    until(&format!("weight {wanted}"), Duration::from_mins(1), async || {
         (weight(&room.get("httproutes", "app").await, "app") == wanted).then_some(())
     })
     .await;

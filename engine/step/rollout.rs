@@ -26,6 +26,9 @@ pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if cx.status().failed_checks >= cx.analysis().threshold() && !cx.canary.spec.skips_analysis() {
         return rollback::on_threshold(cx, release);
     }
+    if let Some(done) = catch_up(cx, release) {
+        return Ok(done);
+    }
     if cx.now < cx.due() {
         return Ok(begin::wait_until_due(cx, "the next check is not due yet"));
     }
@@ -47,6 +50,24 @@ pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         return Ok(failed);
     }
     make(cx, release)
+}
+
+/// The route is ahead of the status when a step ended between its two writes. Its weight counts as reached now and stays for an
+/// interval: the status' time is that of the weight before, so the next step would follow at once.
+fn catch_up(cx: &mut Cx<'_>, release: &Release) -> Option<Done> {
+    let canary = release.split.canary;
+    let progressive =
+        cx.analysis().strategy() == crds::analysis::Strategy::Canary && release.provider.capabilities.weights;
+    if !progressive || cx.canary.spec.skips_analysis() || canary <= cx.status().canary_weight {
+        return None;
+    }
+    cx.say(texts::advance_weight(&cx.canary_name(), canary));
+    cx.measure(Measure::Weight {
+        primary: 100 - canary,
+        canary,
+    });
+    let draft = cx.draft().with(|status| status.canary_weight = canary);
+    Some(cx.save("catch-up", format!("weight {canary}"), draft, cx.in_an_interval()))
 }
 
 /// Both sides must be ready; a side that will not become ready any more ends the run.

@@ -217,7 +217,7 @@ impl Room<'_> {
             messages.into_iter().find(fits)
         };
         let what = format!("{}/{canary} is told {words:?}", self.name);
-        until(&what, Duration::from_secs(60), told).await
+        until(&what, Duration::from_mins(1), told).await
     }
 
     /// Wait until a canary's status fulfils a wish; show what there is if it does not come true.
@@ -232,7 +232,7 @@ impl Room<'_> {
                 tokio::time::sleep(super::POLL).await;
             }
         };
-        if tokio::time::timeout(Duration::from_secs(120), look).await.is_err() {
+        if tokio::time::timeout(Duration::from_mins(2), look).await.is_err() {
             let messages = self.messages(canary).await.join("\n");
             panic!("{}/{canary} never was {what}: {last:#}\n{messages}", self.name);
         }

@@ -47,7 +47,7 @@ impl Prometheus {
         for namespace in namespaces {
             let query =
                 format!("rate(http_request_duration_seconds_count{{kubernetes_namespace=\"{namespace}\"}}[10s])");
-            until("Prometheus has two samples", Duration::from_secs(60), async || {
+            until("Prometheus has two samples", Duration::from_mins(1), async || {
                 server.has(&query).await
             })
             .await;

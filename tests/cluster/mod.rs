@@ -21,8 +21,6 @@ pub(crate) async fn until<T>(what: &str, limit: Duration, mut look: impl AsyncFn
             tokio::time::sleep(POLL).await;
         }
     };
-    match tokio::time::timeout(limit, seen).await {
-        Ok(seen) => seen,
-        Err(_) => panic!("not after {} s: {what}", limit.as_secs()),
-    }
+    let seen = tokio::time::timeout(limit, seen).await;
+    seen.unwrap_or_else(|_| panic!("not after {} s: {what}", limit.as_secs()))
 }

@@ -93,7 +93,7 @@ impl Controller {
         let log = lab.log(name);
         until(
             &format!("{name} is ready, see {}", log.display()),
-            Duration::from_secs(60),
+            Duration::from_mins(1),
             async || {
                 assert!(
                     controller.process.ended().is_none(),

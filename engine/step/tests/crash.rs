@@ -96,6 +96,31 @@ fn blue_green_survives_a_stop_after_every_write() {
 }
 
 #[test]
+fn a_weight_stays_for_an_interval_after_a_stop_between_route_and_status() {
+    let mut model = released(&json!({}));
+    reach(&mut model, 20);
+    // The step that wrote the route did not come to its end: the status is one weight behind.
+    let ahead = model.canary().status.unwrap().canary_weight + 20;
+    let mut route = (*model.get(&route_at()).unwrap()).clone();
+    for backend in route["spec"]["rules"][0]["backendRefs"].as_array_mut().unwrap() {
+        let is_canary = backend["name"].as_str().unwrap().ends_with("-canary");
+        let weight = if is_canary { ahead } else { 100 - ahead };
+        backend["weight"] = json!(weight);
+    }
+    model.edit(&route_at(), &json!({"spec": route["spec"]}));
+    model.wait(300);
+    model.last_check = None;
+    model.step();
+    assert_eq!(model.canary().status.unwrap().canary_weight, ahead);
+    model.step();
+    let last = model.trajectory.last().cloned().unwrap_or_default();
+    let held = format!("Progressing {}/{ahead} weight={ahead}", 100 - ahead);
+    assert!(last.starts_with(&held), "no further weight at once: {last}");
+    finish(&mut model);
+    assert_eq!(model.phase(), Phase::Succeeded);
+}
+
+#[test]
 fn every_single_failing_write_is_tried_again() {
     let undisturbed = play(&json!({}), "100", None);
     let expected = outcome(&undisturbed);
