@@ -104,13 +104,38 @@ impl Cluster {
             Act::Merge {
                 patch,
                 resource_version,
-            } => {
-                let patch = with_precondition(patch, resource_version);
-                self.guarded("patch", of, self.wire.merge(of, &patch)).await
-            }
+                generation,
+            } => self.merge(of, patch, resource_version, *generation).await,
             Act::Delete { uid } => self.guarded("delete", of, self.wire.delete(of, uid)).await,
         };
         written.map(Arc::new)
+    }
+
+    /// Send a patch. Where only the status or the metadata has moved on, which other controllers write all the time, send it again
+    /// for the version that is there now; a changed spec is a conflict for the caller.
+    async fn merge(
+        &self,
+        of: &ObjectRef,
+        patch: &Value,
+        version: &str,
+        generation: Option<i64>,
+    ) -> Result<Value, Trouble> {
+        let mut version = version.to_owned();
+        for _ in 1..ATTEMPTS {
+            let guarded = with_precondition(patch, &version);
+            match self.guarded("patch", of, self.wire.merge(of, &guarded)).await {
+                Err(Trouble::Conflict(_)) if generation.is_some() => {}
+                settled => return settled,
+            }
+            let gone = || Trouble::NotFound(format!("{of} was deleted"));
+            let current = self.read(of).await?.ok_or_else(gone)?;
+            if current["metadata"]["generation"].as_i64() != generation {
+                return Err(Trouble::Conflict(format!("{of} has changed")));
+            }
+            resource_version(&current).clone_into(&mut version);
+        }
+        let guarded = with_precondition(patch, &version);
+        self.guarded("patch", of, self.wire.merge(of, &guarded)).await
     }
 
     /// Bring the status of this very Canary (same uid) from `canary.status` to `status`, and give the Canary as it is afterwards.

@@ -7,6 +7,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{caches::Fleet, mail::Bell, supervisor::Sort};
 
+#[cfg(test)]
+mod tests;
+
 /// The desk. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Desk(Arc<Mutex<Pile>>);
@@ -22,14 +25,24 @@ struct Pile {
 pub struct News {
     /// Whether the resource is there, if that is new.
     pub exists: Option<bool>,
-    /// Why its actor ended, if it did without having been told to.
-    pub died: Option<String>,
+    /// The last death of one of its actors that had not been told to end.
+    pub died: Option<Death>,
+}
+
+/// The end of an actor that had not been told to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// Which of the canary's actors it was: the number that its obituary was made with.
+    pub life: u64,
+    /// Why it ended.
+    pub cause: String,
 }
 
 /// Tells the desk when its owner is dropped, unless it was disarmed: that is how a death is noticed, however it came.
 pub struct Obituary {
     desk: Desk,
     key: String,
+    life: u64,
     cause: Option<String>,
     armed: bool,
 }
@@ -38,7 +51,7 @@ pub struct Obituary {
 
 impl Desk {
     /// From now on ring here when there is news.
-    pub fn ring(&self, bell: Bell<Sort>) {
+    pub fn ring(&self, bell: &Bell<Sort>) {
         let waiting = {
             let mut pile = self.0.lock();
             pile.bell = Some(bell.clone());
@@ -66,11 +79,12 @@ impl Desk {
         }
     }
 
-    /// An obituary for the actor of this canary.
-    pub fn obituary(&self, key: &str) -> Obituary {
+    /// An obituary for an actor of this canary. `life` tells it from those before and after it.
+    pub fn obituary(&self, key: &str, life: u64) -> Obituary {
         Obituary {
             desk: self.clone(),
             key: key.to_owned(),
+            life,
             cause: None,
             armed: true,
         }
@@ -107,7 +121,13 @@ impl Drop for Obituary {
     fn drop(&mut self) {
         if self.armed {
             let cause = self.cause.take().unwrap_or_else(|| "it ended without a reason".into());
-            self.desk.put(&self.key, |news| news.died = Some(cause));
+            let life = self.life;
+            self.desk.put(&self.key, |news| {
+                // The end of an older actor does not hide that of a newer one.
+                if news.died.as_ref().is_none_or(|death| death.life <= life) {
+                    news.died = Some(Death { life, cause });
+                }
+            });
         }
     }
 }

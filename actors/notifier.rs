@@ -13,7 +13,7 @@ use engine::{
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     answer::Answer,
@@ -49,6 +49,9 @@ pub const ALERT_BOUNDS: Bounds = Bounds {
 };
 /// Retries of an alert, which the peer sends once (AN-31): after 1 and 2 s.
 pub const ALERT_RETRIES: u32 = 2;
+
+/// Between the first calls of two receivers of one alert: with 20 receivers the last one is called 2 s after the first.
+pub const ALERT_STAGGER: Duration = Duration::from_millis(100);
 
 /// Objects that alerts refer to: AlertProviders from the caches, Secrets from the API server.
 pub trait Directory: Send + Sync + 'static {
@@ -130,6 +133,7 @@ struct Notice<T> {
 
 /// Delivers one notice. Lives in the lanes.
 struct Courier {
+    world: World,
     settings: Arc<Settings>,
     caller: Caller,
     recorder: Recorder,
@@ -158,6 +162,7 @@ impl NotifierActor {
     fn new(parts: Parts) -> Self {
         let world = parts.world;
         let courier = Arc::new(Courier {
+            world: world.clone(),
             settings: parts.settings,
             caller: Caller::new(&world, &parts.outbound),
             recorder: Recorder::new(&world, parts.sink),
@@ -290,8 +295,16 @@ impl Courier {
                 Err(trouble) => self.report(&notice.canary, ALERT, "", &trouble.to_string()),
             }
         }
-        let calls = calls.into_iter().map(|call| self.deliver(&notice.canary, ALERT, call));
+        let calls = (0..)
+            .zip(calls)
+            .map(|(place, call)| self.deliver_at(place, &notice.canary, call));
         futures::future::join_all(calls).await;
+    }
+
+    /// Receivers are called in the order of the list, without waiting for a slow one.
+    async fn deliver_at(&self, place: u32, canary: &Canary, call: HookCall) {
+        self.world.sleep(ALERT_STAGGER * place).await;
+        self.deliver(canary, ALERT, call).await;
     }
 
     async fn deliver(&self, canary: &Canary, lane: &'static str, call: HookCall) {

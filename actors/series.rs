@@ -42,6 +42,7 @@ struct Flagger {
 
 struct Aviary {
     canaries: IntGaugeVec,
+    accepted: IntGaugeVec,
     restarts: IntCounterVec,
     mail_waits: IntCounterVec,
     api_requests: IntCounterVec,
@@ -102,6 +103,10 @@ impl Series {
                 self.flagger.metric_analysis.with_label_values(&labels).set(*value);
                 shown.metrics.insert(metric.clone());
             }
+            Measure::Accepted(accepted) => {
+                let labels = [canary.name(), namespace];
+                self.aviary.accepted.with_label_values(&labels).set((*accepted).into());
+            }
             Measure::Ended { promoted, skipped } => self.flagger.count_end(canary, *promoted, *skipped),
         }
     }
@@ -118,6 +123,7 @@ impl Series {
         let mut known = self.known.lock();
         let key = (namespace.to_owned(), name.to_owned());
         if let Some(shown) = known.canaries.remove(&key) {
+            drop(self.aviary.accepted.remove_label_values(&[name, namespace])); // fails only when it was never shown
             self.aviary.move_phase(shown.phase, None);
             self.hide(&mut known, namespace, shown);
         }
@@ -323,6 +329,10 @@ impl Aviary {
     fn new(registry: &Registry) -> Result<Self, Error> {
         let count = |name, help, labels: &[&str]| kept(registry, IntCounterVec::new(Opts::new(name, help), labels)?);
         let canaries = Opts::new("aviary_canaries", "Number of canaries in a phase");
+        let accepted = Opts::new(
+            "aviary_canary_accepted",
+            "Whether all that a canary asks for can work: 1 yes, 0 no",
+        );
         let steps = HistogramOpts::new(
             "aviary_step_duration_seconds",
             "Seconds that a step took, by what it decided",
@@ -330,6 +340,7 @@ impl Aviary {
         let steps = HistogramVec::new(steps.buckets(STEP_BUCKETS.to_vec()), &["verb"])?;
         Ok(Self {
             canaries: kept(registry, IntGaugeVec::new(canaries, &["phase"])?)?,
+            accepted: kept(registry, IntGaugeVec::new(accepted, &["name", "namespace"])?)?,
             restarts: count(
                 "aviary_actor_restarts_total",
                 "Actors made anew after a panic",

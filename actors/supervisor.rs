@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     canary::{CanaryActor, Observe, Retire, Snapshot, Tools},
-    desk::{Desk, News},
+    desk::{Death, Desk, News},
     mail::{Bell, Mail},
     notifier::Notify,
     world::World,
@@ -23,9 +23,9 @@ mod tests;
 /// First pause before a dead actor is replaced; each further death doubles it.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause: a canary whose every step fails costs one try in five minutes.
-const PAUSE_LONGEST: Duration = Duration::from_secs(300);
+const PAUSE_LONGEST: Duration = Duration::from_mins(5);
 /// An actor that lived this long has paid its debts: the next death counts as the first.
-const PARDON: Duration = Duration::from_secs(600);
+const PARDON: Duration = Duration::from_mins(10);
 /// Longest wait for one actor's answer when the state of all is shown.
 const OBSERVE_WAIT: Duration = Duration::from_secs(1);
 
@@ -49,6 +49,7 @@ pub struct RetireAll;
 #[rtype(result = "()")]
 struct Born {
     key: String,
+    life: u64,
     contact: Contact,
 }
 
@@ -61,6 +62,10 @@ struct Contact {
 
 /// One canary, as the supervisor knows it.
 struct Child {
+    /// Number of its actor; the actors of all canaries are counted. What is heard of an earlier one is no news.
+    life: u64,
+    /// Whether that actor has died and is to be replaced.
+    dead: bool,
     contact: Option<Contact>,
     /// Deaths in a row.
     deaths: u32,
@@ -73,6 +78,8 @@ pub struct Supervisor {
     desk: Desk,
     bell: Option<Bell<Sort>>,
     children: BTreeMap<String, Child>,
+    /// Actors started so far.
+    lives: u64,
     retiring: bool,
 }
 
@@ -86,6 +93,7 @@ impl Supervisor {
             desk,
             bell: None,
             children: BTreeMap::new(),
+            lives: 0,
             retiring: false,
         }
     }
@@ -95,9 +103,8 @@ impl Supervisor {
             self.let_go(&key);
             return;
         }
-        if let Some(cause) = &news.died {
-            self.replace_later(key, cause, context);
-            return;
+        if let Some(death) = &news.died {
+            self.replace_later(&key, death, context);
         }
         if news.exists == Some(true) && !self.children.contains_key(&key) && !self.retiring {
             self.spawn(key, 0, context);
@@ -105,7 +112,9 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, key: String, deaths: u32, context: &Context<Self>) {
-        let (tools, obituary) = (self.tools.clone(), self.desk.obituary(&key));
+        self.lives += 1;
+        let life = self.lives;
+        let (tools, obituary) = (self.tools.clone(), self.desk.obituary(&key, life));
         let (home, name) = (Mail::new(context.address().recipient::<Born>(), 1), key.clone());
         let world = self.tools.world.clone();
         self.tools.world.place(&key, move || {
@@ -115,12 +124,15 @@ impl Supervisor {
                 retire: actor.recipient(),
             };
             world.spawn(async move {
-                home.send(Born { key: name, contact }).await.ok();
+                let key = name;
+                home.send(Born { key, life, contact }).await.ok();
             });
         });
         self.children.insert(
             key,
             Child {
+                life,
+                dead: false,
                 contact: None,
                 deaths,
                 born: self.tools.world.instant(),
@@ -131,17 +143,22 @@ impl Supervisor {
 
     fn let_go(&mut self, key: &str) {
         let Some(child) = self.children.remove(key) else { return };
+        // An actor that is dead, or not born yet, does not do it; one that is stepping does it again at its end.
+        let (namespace, name) = key.split_once('/').unwrap_or(("", key));
+        self.tools.series.remove(namespace, name);
         if let Some(contact) = child.contact {
             retire(&self.tools.world, contact, Retire { gone: true });
         }
         self.count();
     }
 
-    fn replace_later(&mut self, key: String, cause: &str, context: &mut Context<Self>) {
-        let Some(child) = self.children.get_mut(&key) else {
+    fn replace_later(&mut self, key: &str, death: &Death, context: &mut Context<Self>) {
+        let current = |child: &&mut Child| child.life == death.life;
+        let Some(child) = self.children.get_mut(key).filter(current) else {
             return;
         };
         child.contact = None;
+        child.dead = true;
         let lived = self.tools.world.instant().duration_since(child.born);
         child.deaths = if lived > PARDON {
             1
@@ -151,12 +168,10 @@ impl Supervisor {
         let deaths = child.deaths;
         let pause = pause(deaths);
         self.tools.series.restarted("canary");
-        self.mourn(&key, cause, pause);
+        self.mourn(key, &death.cause, pause);
+        let (key, life) = (key.to_owned(), death.life);
         context.run_later(pause, move |supervisor, context| {
-            let still_wanted = supervisor
-                .children
-                .get(&key)
-                .is_some_and(|child| child.contact.is_none());
+            let still_wanted = supervisor.children.get(&key).is_some_and(|child| child.life == life);
             if still_wanted && !supervisor.retiring {
                 supervisor.spawn(key, deaths, context);
             }
@@ -225,7 +240,7 @@ impl Actor for Supervisor {
     fn started(&mut self, context: &mut Self::Context) {
         let bell = Bell::new(context.address().recipient());
         self.bell = Some(bell.clone());
-        self.desk.ring(bell);
+        self.desk.ring(&bell);
     }
 }
 
@@ -245,12 +260,16 @@ impl Handler<Sort> for Supervisor {
 impl Handler<Born> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, Born { key, contact }: Born, _: &mut Self::Context) {
-        match self.children.get_mut(&key) {
-            Some(child) => child.contact = Some(contact),
-            // It was let go before it was born.
-            None => retire(&self.tools.world, contact, Retire { gone: true }),
-        }
+    fn handle(&mut self, Born { key, life, contact }: Born, _: &mut Self::Context) {
+        let exists = self.children.contains_key(&key);
+        let current = self.children.get_mut(&key).filter(|child| child.life == life);
+        // Let go before it was born, or born while everything ends. Its series are those of its successor, if there is one.
+        let (Some(child), false) = (current, self.retiring) else {
+            retire(&self.tools.world, contact, Retire { gone: !exists });
+            return;
+        };
+        // An actor may die in its first step, before this is heard.
+        child.contact = Some(contact).filter(|_| !child.dead);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It keeps objects and versions, plays the Deployment controller, and answers hooks and queries from functions. Time moves only when it is told to.
 
-use crds::{Canary, Phase};
+use crds::{Canary, Phase, legacy::Translation};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
@@ -27,6 +27,9 @@ const ROUNDS_MAX: usize = 100;
 /// What answers a hook or a query.
 pub type Answers<Q> = Box<dyn FnMut(&Canary, &Q) -> Result<crate::http::Response, Trouble>>;
 
+/// What may go wrong with a write.
+pub type Fault = Box<dyn FnMut(&Write) -> Result<(), Trouble>>;
+
 /// The miniature cluster with one canary in it.
 pub struct Model {
     objects: BTreeMap<ObjectRef, Arc<Value>>,
@@ -42,7 +45,7 @@ pub struct Model {
     /// Answers queries.
     pub queries: Answers<Request>,
     /// Asked before each write; `Err` makes it fail.
-    pub fault: Box<dyn FnMut(&Write) -> Result<(), Trouble>>,
+    pub fault: Fault,
     /// When the last check was made.
     pub last_check: Option<Timestamp>,
     /// Writes so far, status writes included.
@@ -153,12 +156,16 @@ impl Model {
 
     /// The Canary as it is stored.
     pub fn canary(&self) -> Canary {
+        self.decoded().0
+    }
+
+    fn decoded(&self) -> (Canary, Vec<Translation>) {
         let stored = self
             .objects
             .get(&self.canary_at)
             .map(|object| (**object).clone())
             .unwrap_or_default();
-        crds::decode::decode(&stored).unwrap_or_else(|_| Canary::new("", crds::CanarySpec::default()))
+        crds::decode::canary(&stored).unwrap_or_else(|_| (Canary::new("", crds::CanarySpec::default()), Vec::new()))
     }
 
     /// Phase of the Canary.
@@ -174,33 +181,14 @@ impl Model {
             .unwrap_or(self.now);
     }
 
-    /// Play the Deployment controller: every Deployment gets the status that its spec calls for (see `model/deployments.rs`).
-    pub fn settle(&mut self) {
-        let deployments: Vec<ObjectRef> = self
-            .objects
-            .keys()
-            .filter(|at| at.kind == kinds::DEPLOYMENT)
-            .cloned()
-            .collect();
-        for at in deployments {
-            let Some(object) = self.get(&at) else { continue };
-            let mut next = (*object).clone();
-            let status = deployments::status(&next, self.now);
-            next["status"] = status;
-            if next != *object {
-                self.put(at, next);
-            }
-        }
-    }
-
     /// One step of the state machine, aftermath included. Invariants are checked at every call.
     pub fn step(&mut self) -> End {
         let mut evidence = Vec::new();
         let mut first = None;
-        let mut canary = self.canary();
+        let (mut canary, legacy) = self.decoded();
         let view = Pinned(self.objects.clone());
         for _ in 0..ROUNDS_MAX {
-            let answer = self.ask_engine(&canary, &view, &evidence);
+            let answer = self.ask_engine(&canary, &legacy, &view, &evidence);
             match answer {
                 Step::Ask(asks) => evidence.extend(asks.iter().map(|ask| self.answer(&canary, ask))),
                 Step::Do(writes) => match self.apply(&writes) {
@@ -245,10 +233,10 @@ impl Model {
         phases.contains(&self.phase())
     }
 
-    fn ask_engine(&mut self, canary: &Canary, view: &Pinned, evidence: &[Outcome]) -> Step {
+    fn ask_engine(&mut self, canary: &Canary, legacy: &[Translation], view: &Pinned, evidence: &[Outcome]) -> Step {
         let input = Input {
             canary,
-            legacy: &[],
+            legacy,
             view,
             settings: &self.settings,
             evidence,
@@ -307,6 +295,7 @@ impl Model {
                 Act::Merge {
                     patch,
                     resource_version: wanted,
+                    ..
                 },
                 Some(current),
             ) => {

@@ -132,6 +132,9 @@ pub enum Act {
         patch: Value,
         /// Version that the patch was made for.
         resource_version: String,
+        /// Generation that the patch was made for. Where the version has moved on but the generation has not, only the status or the
+        /// metadata was written by somebody else, and the patch may be sent again for the new version.
+        generation: Option<i64>,
     },
     /// Delete it; precondition: it still has this uid.
     Delete {
@@ -261,6 +264,8 @@ pub enum Measure {
         /// Value as exported.
         value: f64,
     },
+    /// `aviary_canary_accepted`: whether all that the canary asks for can work.
+    Accepted(bool),
     /// `flagger_canary_successes_total` or `flagger_canary_failures_total`.
     Ended {
         /// Promoted or not.
@@ -312,6 +317,7 @@ impl Write {
             act: Act::Merge {
                 patch,
                 resource_version,
+                generation: current["metadata"]["generation"].as_i64(),
             },
         })
     }

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 pub const PROMOTED: &str = "Promoted";
 /// Present while something holds the run that no phase names: `spec.suspend`, or a closed confirm-traffic-increase gate.
 pub const HELD: &str = "Held";
-/// Present, with status False, while the Canary asks for something that cannot work.
+/// Present with status False while the Canary asks for something that cannot work, and with status True while it is written in an
+/// older form that is translated.
 pub const ACCEPTED: &str = "Accepted";
 
 /// A status in the making: the stored one with changes on top.

@@ -57,7 +57,8 @@ pub struct Input<'a> {
 pub fn step(input: Input<'_>) -> Step {
     let mut cx = Cx::new(input);
     match run(&mut cx) {
-        Ok(done) | Err(Pause::End(done)) => Step::Done(Box::new(cx.close(done))),
+        Ok(done) => Step::Done(Box::new(cx.close(done))),
+        Err(Pause::End(done)) => Step::Done(Box::new(cx.close(*done))),
         Err(Pause::Ask(asks)) => Step::Ask(asks),
         Err(Pause::Do(writes)) => Step::Do(writes),
     }
@@ -69,11 +70,12 @@ fn run(cx: &mut Cx<'_>) -> Flow<Done> {
     }
     terminate::when_deleted(cx)?;
     prepare::refuse_what_cannot_work(cx)?;
-    prepare::hold_while_suspended(cx)?;
-    prepare::keep_finalizer(cx)?;
     prepare::register(cx)?;
+    prepare::keep_finalizer(cx)?;
+    prepare::hold_while_suspended(cx)?;
 
     let target = ensure::target(cx)?;
+    prepare::tell_unusable_metric(cx)?;
     let release = &mut ensure::objects(cx, target)?;
     match cx.phase {
         Phase::New | Phase::Initializing => begin::initialized(cx, release),

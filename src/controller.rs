@@ -3,7 +3,7 @@
 mod args;
 mod http;
 mod run;
-mod telemetry;
+pub(crate) mod telemetry;
 
 pub use args::Args;
 pub use run::{Controller, Parts, Prepared, main};

@@ -17,8 +17,13 @@ use super::{
 const DIGESTS: usize = 128;
 
 /// What a step has looked at, so that every replay sees the same. Make a new one for each step.
+///
+/// Digests are pinned, too: the step asks for a read where it has none, and what that read gives is remembered while the step still runs.
 #[derive(Debug, Default)]
-pub struct Pins(RefCell<BTreeMap<ObjectRef, (Seen, Mark)>>);
+pub struct Pins {
+    seen: RefCell<BTreeMap<ObjectRef, (Seen, Mark)>>,
+    digests: RefCell<BTreeMap<ObjectRef, Option<Digest>>>,
+}
 
 /// Results of a canary's own writes that the caches may not have seen yet: it reads its own writes (peers.md 5.1, stale state).
 /// Lives as long as its canary actor.
@@ -48,7 +53,7 @@ enum Own {
 impl Pins {
     /// What was looked at, for [`super::Subscription::set_interest`].
     pub fn looks(&self) -> BTreeMap<ObjectRef, Mark> {
-        let pins = self.0.borrow();
+        let pins = self.seen.borrow();
         pins.iter().map(|(of, (_, mark))| (of.clone(), mark.clone())).collect()
     }
 }
@@ -69,17 +74,20 @@ impl<'a> StepView<'a> {
 
 impl View for StepView<'_> {
     fn object(&self, of: &ObjectRef) -> Seen {
-        if let Some((seen, _)) = self.pins.0.borrow().get(of) {
+        if let Some((seen, _)) = self.pins.seen.borrow().get(of) {
             return seen.clone();
         }
         let (seen, mark) = self.overlay.look(self.caches, of);
-        self.pins.0.borrow_mut().insert(of.clone(), (seen.clone(), mark));
+        self.pins.seen.borrow_mut().insert(of.clone(), (seen.clone(), mark));
         seen
     }
 
     fn digest(&self, of: &ObjectRef, resource_version: &str) -> Option<Digest> {
-        let (version, digest) = self.digests.0.get(of)?;
-        (version == resource_version && !version.is_empty()).then(|| digest.clone())
+        let mut pins = self.pins.digests.borrow_mut();
+        let pinned = pins
+            .entry(of.clone())
+            .or_insert_with(|| self.digests.get(of, resource_version));
+        pinned.clone()
     }
 }
 
@@ -170,6 +178,11 @@ impl Own {
 // === impl Digests ===
 
 impl Digests {
+    fn get(&self, of: &ObjectRef, resource_version: &str) -> Option<Digest> {
+        let (version, digest) = self.0.get(of)?;
+        (version == resource_version && !version.is_empty()).then(|| digest.clone())
+    }
+
     /// Remember what reading this version gave.
     pub fn remember(&mut self, of: ObjectRef, resource_version: impl Into<String>, digest: Digest) {
         if self.0.len() >= DIGESTS && !self.0.contains_key(&of) {

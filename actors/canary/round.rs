@@ -2,7 +2,8 @@
 
 use crds::{Canary, Phase, decode::Unreadable, legacy::Translation};
 use engine::{
-    Ask, Done, ObjectRef, Outcome, Step, View, Write, configs,
+    Ask, Done, ObjectRef, Outcome, Step, View, Write,
+    configs::{self, Digest},
     invariants::{self, Violation},
     objects::{kinds, resource_version},
     seam::{Act, Decision, Trouble},
@@ -43,6 +44,8 @@ struct Round<'t> {
     pins: Pins,
     now: Timestamp,
     entropy: u64,
+    /// Checksums that this step has read. They are remembered when it ends: a view must not change between two replays.
+    read: Vec<(ObjectRef, String, Digest)>,
 }
 
 /// Make one step.
@@ -55,6 +58,7 @@ pub(super) async fn make(tools: &Tools, at: &ObjectRef, memory: Memory) -> (Memo
         pins: Pins::default(),
         now,
         entropy,
+        read: Vec::new(),
     };
     let begun = tools.world.instant();
     let (phase, done) = round.run().await;
@@ -66,6 +70,9 @@ pub(super) async fn make(tools: &Tools, at: &ObjectRef, memory: Memory) -> (Memo
         wake: done.wake,
         looks: round.pins.looks(),
     };
+    for (of, version, digest) in std::mem::take(&mut round.read) {
+        round.memory.digests.remember(of, version, digest);
+    }
     round.memory.overlay.prune(&tools.caches);
     (round.memory, rest)
 }
@@ -192,9 +199,7 @@ impl Round<'_> {
     fn remember(&mut self, of: &ObjectRef, object: &Value) {
         if [kinds::CONFIG_MAP, kinds::SECRET].contains(&of.kind) {
             let version = resource_version(object).to_owned();
-            self.memory
-                .digests
-                .remember(of.clone(), version, configs::digest(object));
+            self.read.push((of.clone(), version, configs::digest(object)));
         }
     }
 
@@ -238,6 +243,7 @@ impl Round<'_> {
             act: Act::Merge {
                 patch: Value::Null,
                 resource_version: version,
+                generation: None,
             },
         };
         self.memory

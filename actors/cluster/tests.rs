@@ -60,6 +60,7 @@ fn merge(patch: Value, version: &str) -> Write {
         act: Act::Merge {
             patch,
             resource_version: version.into(),
+            generation: None,
         },
     }
 }

@@ -36,7 +36,7 @@ fn retries_as_the_hook_says() {
         (&[500, 429, 200], 1, 429, 2, 1),
         (&[403], 3, 403, 1, 0),
         (&[501], 3, 501, 1, 0),
-        (&[503], 500, 503, 21, 481),
+        (&[503], 500, 503, 11, 181),
     ];
     for (statuses, retries, status, attempts, seconds) in cases {
         simulate(|world| async move {

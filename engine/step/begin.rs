@@ -53,7 +53,7 @@ pub(super) fn idle(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     });
     take_over(cx, release)?;
     if !changed(cx, release) {
-        return follow(cx, release);
+        return Ok(follow(cx, release));
     }
     require_primary(cx, release)?;
     gate(cx, release)
@@ -142,14 +142,17 @@ pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<
     let spec_changed = status.last_applied_spec.as_deref() != Some(release.revision.as_str());
     let taken_over = status.last_applied_spec.as_deref().is_some_and(revision::is_peers);
     let configs_changed = configs_changed(cx, release);
-    if !configs_changed && (!spec_changed || taken_over) {
+    if taken_over && !configs_changed {
+        return Err(Pause::end(adopt(cx, release)));
+    }
+    if !configs_changed && !spec_changed {
         return Ok(());
     }
-    if spec_changed && !taken_over && set_back(cx, release)? {
-        return Err(Pause::End(end_set_back(cx, release)?));
-    }
-    // Where only the canary serves, its share stays: the wait for the primary ends by the deadline (L2).
-    if !ensure::only_canary_serves(release) {
+    // A primary without pods gets nothing: the run starts again where it is, and the deadline judges (S1, L2).
+    if ensure::available(&release.primary) > 0 {
+        if spec_changed && !taken_over && set_back(cx, release)? {
+            return Err(Pause::end(end_set_back(cx, release)?));
+        }
         ensure::shift(cx, release, Split::PRIMARY)?;
     }
     cx.say(texts::restart(&cx.target_name()));
@@ -157,12 +160,25 @@ pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<
         primary: release.split.primary,
         canary: release.split.canary,
     });
-    Err(Pause::End(progress(
+    Err(Pause::end(progress(
         cx,
         release,
         "restart",
         "the target has a further revision",
     )))
+}
+
+/// A run that the peer began goes on under our hash, so that a further revision is seen (controller.md 1.7).
+fn adopt(cx: &Cx<'_>, release: &Release) -> Done {
+    let draft = cx
+        .draft()
+        .with(|status| status.last_applied_spec = Some(release.revision.clone()));
+    cx.save(
+        "take-over",
+        "the hash of another implementation is replaced",
+        draft,
+        cx.in_an_interval(),
+    )
 }
 
 /// Whether the target is again exactly what the primary runs: nothing is left to release (W-7).
@@ -179,10 +195,6 @@ fn set_back(cx: &mut Cx<'_>, release: &Release) -> Flow<bool> {
 }
 
 fn end_set_back(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    // The primary may come back until the deadline; then the target, which runs the same, serves for it (L2).
-    if ensure::only_canary_serves(release) && ensure::is_overdue(cx) {
-        return rollback::run(cx, release);
-    }
     ensure::shift(cx, release, Split::PRIMARY)?;
     ensure::scale_target(cx, release, 0)?;
     cx.say(texts::set_back(&cx.target_name()));
@@ -221,20 +233,20 @@ fn configs_changed(cx: &Cx<'_>, release: &Release) -> bool {
 }
 
 /// In Failed the stored hash follows a target that was set back, so that the bad revision counts as new when it comes again.
-fn follow(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
+fn follow(cx: &Cx<'_>, release: &Release) -> Done {
     let behind = cx.status().last_applied_spec.as_deref() != Some(release.revision.as_str());
     if cx.phase != Phase::Failed || !behind {
-        return Ok(cx.idle("nothing has changed"));
+        return cx.idle("nothing has changed");
     }
     let draft = cx
         .draft()
         .with(|status| status.last_applied_spec = Some(release.revision.clone()));
-    Ok(cx.save(
+    cx.save(
         "follow",
         "the target was set back to the promoted revision",
         draft,
         cx.now,
-    ))
+    )
 }
 
 /// Hashes that the peer stored cannot be compared with ours. An idle canary whose primary runs what the target says is adopted silently
@@ -255,7 +267,7 @@ fn take_over(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
             status.last_promoted_spec = Some(release.revision.clone());
         }
     });
-    Err(Pause::End(cx.save(
+    Err(Pause::end(cx.save(
         "take-over",
         "hashes of another implementation are replaced",
         draft,

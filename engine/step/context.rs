@@ -1,6 +1,6 @@
 //! What the parts of a step share: the input, the replay of the evidence, and what has been gathered for the end.
 
-use crds::{Canary, CanaryStatus, Phase, analysis::Analysis};
+use crds::{Canary, CanaryStatus, Phase, analysis::Analysis, legacy::Translation};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -18,7 +18,7 @@ const CONFLICT_PAUSE: Duration = Duration::from_secs(1);
 /// rollback does not leave bad traffic for a whole interval (RM-12).
 const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
 /// An idle canary looks again after this long even if no watch says anything. It costs no request: the caches answer.
-pub(super) const IDLE_RESYNC: Duration = Duration::from_secs(600);
+pub(super) const IDLE_RESYNC: Duration = Duration::from_mins(10);
 
 /// Up to a tenth more, by chance.
 const IDLE_SPREAD_MS: u64 = 60_000;
@@ -30,11 +30,12 @@ pub(super) type Flow<T> = Result<T, Pause>;
 pub(super) enum Pause {
     Ask(Vec<Ask>),
     Do(Vec<Write>),
-    End(Done),
+    End(Box<Done>),
 }
 
 pub(super) struct Cx<'a> {
     pub(super) canary: &'a Canary,
+    pub(super) legacy: &'a [Translation],
     pub(super) view: &'a dyn View,
     pub(super) settings: &'a Settings,
     pub(super) evidence: &'a [Outcome],
@@ -51,12 +52,22 @@ pub(super) struct Cx<'a> {
     checked: bool,
 }
 
+// === impl Pause ===
+
+impl Pause {
+    /// The step ends here.
+    pub(super) fn end(done: Done) -> Self {
+        Self::End(Box::new(done))
+    }
+}
+
 // === impl Cx ===
 
 impl<'a> Cx<'a> {
     pub(super) fn new(input: Input<'a>) -> Self {
         Self {
             canary: input.canary,
+            legacy: input.legacy,
             view: input.view,
             settings: input.settings,
             evidence: input.evidence,
@@ -174,7 +185,7 @@ impl<'a> Cx<'a> {
         if tell {
             self.warn(format!("{object}: {trouble}"));
         }
-        Pause::End(self.wake_in("retry", format!("{object}: {trouble}"), pause))
+        Pause::end(self.wake_in("retry", format!("{object}: {trouble}"), pause))
     }
 
     // --- what is gathered for the end
@@ -215,6 +226,10 @@ impl<'a> Cx<'a> {
     // --- ends
 
     /// End with a new status and look again at `wake`.
+    #[expect(
+        clippy::unused_self,
+        reason = "reads like the other ends: cx.save, cx.idle, cx.wake_in"
+    )]
     pub(super) fn save(&self, verb: &'static str, why: impl Into<String>, draft: Draft, wake: Timestamp) -> Done {
         Done {
             status: Some(draft.finish()),
@@ -242,7 +257,7 @@ impl<'a> Cx<'a> {
     /// End with a Warning; what it complains about is watched, so a change wakes the canary before the interval does.
     pub(super) fn blocked(&mut self, message: String) -> Pause {
         self.warn(message.clone());
-        Pause::End(self.wake_in("blocked", message, self.interval()))
+        Pause::end(self.wake_in("blocked", message, self.interval()))
     }
 
     pub(super) fn in_an_interval(&self) -> Timestamp {

@@ -1,7 +1,6 @@
 //! The objects that must be there in every phase: Services, primary, apex, route. Repaired when they differ, never touched otherwise.
 
-use crds::Phase;
-use jiff::Timestamp;
+use crds::{Phase, analysis::Strategy};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -9,7 +8,7 @@ use super::{
     Cx, Flow,
     configs::{self, Configs},
     context::{Pause, after},
-    promote,
+    prepare, promote,
 };
 use crate::{
     ObjectRef,
@@ -45,19 +44,26 @@ pub(super) struct Release {
     written: BTreeMap<ObjectRef, Arc<Value>>,
 }
 
+/// Route objects as they are; `None` where there is none.
+type Current = Vec<Option<Arc<Value>>>;
+
 /// Find the target, its selector and its ports.
 pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
     let at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
     let Seen::Present(object) = cx.object(&at) else {
-        return Err(cx.blocked(format!("{at} is not there; create it, or correct spec.targetRef")));
+        let message = format!("{at} is not there; create it, or correct spec.targetRef");
+        return Err(prepare::refuse(cx, prepare::NO_TARGET, message));
     };
+    prepare::take_back(cx, prepare::NO_TARGET)?;
     let selector = match services::selector(&object, &cx.settings.selector_labels) {
         Ok(selector) => selector,
         Err(error) => return Err(cx.blocked(format!("{at}: {error}"))),
     };
     let (ports, notes) = services::discovered_ports(cx.canary, &object);
     if cx.phase.is_initializing() {
-        notes.into_iter().for_each(|note| cx.warn(note));
+        for note in notes {
+            cx.warn(note);
+        }
     }
     Ok(Target {
         at,
@@ -108,7 +114,13 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
 fn wait_for_first_primary(cx: &mut Cx<'_>, primary: &Value) -> Flow<()> {
     match primary_readiness(cx, primary) {
         Readiness::Ready => Ok(()),
-        Readiness::NotReady { message, .. } => Err(cx.blocked(message)),
+        Readiness::NotReady { message, .. } if cx.now >= cx.due() => Err(cx.blocked(message)),
+        // Pods need a moment; that is nothing to warn of before an interval has passed.
+        Readiness::NotReady { message, .. } => {
+            let mut done = cx.idle(message);
+            done.wake = Some(cx.due());
+            Err(Pause::end(done))
+        }
     }
 }
 
@@ -144,16 +156,19 @@ fn rests_on_primary(cx: &Cx<'_>, release: &Release) -> bool {
 
 /// Weights of a route that is missing: those of the run, so that a deleted route does not throw the run back.
 fn from_status(cx: &Cx<'_>) -> Split {
-    let running = matches!(
-        cx.phase,
-        Phase::Progressing | Phase::WaitingPromotion | Phase::Promoting | Phase::Failed
-    );
-    let canary = if running {
-        cx.status().canary_weight.clamp(0, 100)
-    } else {
-        0
+    let (status, analysis) = (cx.status(), cx.analysis());
+    let counts = matches!(cx.phase, Phase::Progressing | Phase::WaitingPromotion);
+    // Runs that count rounds keep no weight in the status: the round tells.
+    let has_all = match analysis.strategy() {
+        Strategy::Canary => false,
+        Strategy::AbTesting => counts && status.iterations > 0,
+        Strategy::BlueGreen => counts && status.iterations > analysis.iterations(),
     };
-    Split::of(canary)
+    if has_all {
+        return Split::CANARY;
+    }
+    let keeps = counts || matches!(cx.phase, Phase::Waiting | Phase::Promoting | Phase::Failed);
+    Split::of(if keeps { status.canary_weight.clamp(0, 100) } else { 0 })
 }
 
 /// The split, unless it would give traffic to a version without available pods while the other one has some (S1).
@@ -207,7 +222,7 @@ fn goes_dark(release: &Release, wanted: Split) -> bool {
     raises_primary || raises_canary
 }
 
-fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<(Vec<ObjectRef>, Vec<Option<Arc<Value>>>)> {
+fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<(Vec<ObjectRef>, Current)> {
     let refs = release.provider.objects(cx.canary);
     let mut current = Vec::new();
     for at in &refs {
@@ -277,7 +292,8 @@ fn readiness(cx: &Cx<'_>, workload: &Value, side: Side, threshold_percent: i64) 
 /// As [`readiness`], in a run: whatever the cause is, waiting ends with the deadline, so that no phase lasts for ever (L2).
 pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
     let seconds = cx.canary.spec.progress_deadline_seconds();
-    let end = end_of_patience(cx);
+    let since = cx.status().last_transition_time.unwrap_or(cx.now);
+    let end = after(since, Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
     match readiness {
         Readiness::NotReady {
             message,
@@ -302,17 +318,6 @@ pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
         },
         Readiness::Ready => Readiness::Ready,
     }
-}
-
-fn end_of_patience(cx: &Cx<'_>) -> Timestamp {
-    let seconds = cx.canary.spec.progress_deadline_seconds();
-    let since = cx.status().last_transition_time.unwrap_or(cx.now);
-    after(since, Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
-}
-
-/// Whether `progressDeadlineSeconds` have passed since the last status write.
-pub(super) fn is_overdue(cx: &Cx<'_>) -> bool {
-    cx.now >= end_of_patience(cx)
 }
 
 /// Only the target has available pods.

@@ -1,19 +1,19 @@
 //! Before anything is looked at: what cannot work is refused, what is suspended rests, what is new is registered.
 
-use crds::{Canary, Phase, decode::Unreadable, problems::Problem};
+use crds::{Canary, Phase, decode::Unreadable, legacy::Translation, problems::Problem};
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
     Cx, Flow, Pause,
     context::{after, decision},
-    texts,
+    queries, texts,
 };
 use crate::{
     json::merge_diff,
     objects::kinds,
     routes,
-    seam::{Act, Done, Event, Write},
+    seam::{Act, Done, Event, Measure, Write},
     status::{ACCEPTED, Draft, HELD},
 };
 
@@ -21,6 +21,12 @@ use crate::{
 pub(super) const FINALIZER: &str = "finalizer.flagger.app";
 /// Reason of condition `Accepted` when the spec asks for something that cannot work.
 const INVALID: &str = "InvalidSpec";
+/// Reason of condition `Accepted` while the spec is written in an older form that is read as if it were today's.
+const TRANSLATED: &str = "Translated";
+/// Reason of condition `Accepted` when the target is not there.
+pub(super) const NO_TARGET: &str = "TargetNotFound";
+/// Reason of condition `Accepted` when a metric's query cannot be made.
+const UNUSABLE_METRIC: &str = "MetricUnusable";
 /// Reason of condition `Held` while `spec.suspend` is true.
 const SUSPENDED: &str = "Suspended";
 
@@ -28,55 +34,112 @@ const SUSPENDED: &str = "Suspended";
 pub fn refused(canary: &Canary, unreadable: &Unreadable, now: Timestamp) -> Done {
     let message = unreadable.to_string();
     let phase = canary.status.as_ref().map_or(Phase::New, |status| status.phase);
-    let draft = Draft::of(canary.status.as_ref(), now);
-    refusal(draft, canary, phase, message, now).unwrap_or_else(|| Done {
-        decision: decision("refuse", "refused before, and unchanged since"),
-        ..Done::default()
-    })
-}
-
-/// The end of a step that refuses, or `None` when the owner has been told already.
-fn refusal(draft: Draft, canary: &Canary, phase: Phase, message: String, now: Timestamp) -> Option<Done> {
-    let told = canary.status.as_ref().and_then(|status| status.condition(ACCEPTED));
-    if told.is_some_and(|told| told.reason == INVALID && told.message.as_deref() == Some(message.as_str())) {
-        return None;
+    let measures = vec![Measure::Accepted(false)];
+    if is_told(canary, INVALID, &message) {
+        return Done {
+            measures,
+            decision: decision("refuse", "refused before, and unchanged since"),
+            ..Done::default()
+        };
     }
-    let draft = draft
-        .without(ACCEPTED)
-        .condition(ACCEPTED, "False", INVALID, message.clone());
-    Some(Done {
+    let draft = complaint(Draft::of(canary.status.as_ref(), now), INVALID, &message);
+    Done {
         status: Some(draft.finish()),
         events: vec![Event::error(phase, message.clone())],
+        measures,
         wake: Some(after(now, super::context::IDLE_RESYNC)),
         decision: decision("refuse", message),
         ..Done::default()
-    })
+    }
+}
+
+/// Whether the owner has been told just this.
+fn is_told(canary: &Canary, reason: &str, message: &str) -> bool {
+    let told = canary.status.as_ref().and_then(|status| status.condition(ACCEPTED));
+    told.is_some_and(|told| told.reason == reason && told.message.as_deref() == Some(message))
+}
+
+fn complaint(draft: Draft, reason: &str, message: &str) -> Draft {
+    draft
+        .without(ACCEPTED)
+        .condition(ACCEPTED, "False", reason, message.to_owned())
+}
+
+/// End the step because something cannot work; the owner is told once. What is missing is watched, so mending it is noticed.
+pub(super) fn refuse(cx: &mut Cx<'_>, reason: &str, message: String) -> Pause {
+    cx.measure(Measure::Accepted(false));
+    if is_told(cx.canary, reason, &message) {
+        return Pause::end(cx.idle("refused, and unchanged since"));
+    }
+    cx.event(Event::error(cx.phase, message.clone()));
+    let draft = complaint(cx.draft(), reason, &message);
+    let wake = after(cx.now, super::context::IDLE_RESYNC);
+    Pause::end(cx.save("refuse", message, draft, wake))
+}
+
+/// Take back a refusal whose reason is gone.
+pub(super) fn take_back(cx: &Cx<'_>, reason: &str) -> Flow<()> {
+    let status = cx.status();
+    if status.condition(ACCEPTED).is_none_or(|told| told.reason != reason) {
+        return Ok(());
+    }
+    let draft = cx.draft().without(ACCEPTED);
+    Err(Pause::end(cx.save(
+        "accept",
+        "what was refused has been mended",
+        draft,
+        cx.now,
+    )))
 }
 
 /// End the step when the spec cannot work, and say so once; take the refusal back when it has been mended (W-38, W-39).
 pub(super) fn refuse_what_cannot_work(cx: &mut Cx<'_>) -> Flow<()> {
-    let accepted = cx.canary.status.as_ref().and_then(|status| status.condition(ACCEPTED));
     let problems = problems(cx);
     if !problems.is_empty() {
-        let message = problems.join("; ");
-        return match refusal(cx.draft(), cx.canary, cx.phase, message, cx.now) {
-            Some(done) => {
-                done.events.iter().for_each(|event| cx.event(event.clone()));
-                Err(Pause::End(done))
-            }
-            None => Err(Pause::End(cx.idle("refused, and unchanged since"))),
-        };
+        return Err(refuse(cx, INVALID, problems.join("; ")));
     }
-    if accepted.is_some_and(|condition| condition.status == "False") {
-        let draft = cx.draft().without(ACCEPTED);
-        return Err(Pause::End(cx.save(
-            "accept",
-            "what was refused has been mended",
-            draft,
-            cx.now,
-        )));
+    take_back(cx, INVALID)?;
+    if cx.legacy.is_empty() {
+        take_back(cx, TRANSLATED)
+    } else {
+        name_translations(cx)
     }
-    Ok(())
+}
+
+/// A metric whose query cannot be made, such as one with a broken template, will fail every check: say so at once, before a run finds
+/// out. It holds nothing up, as the template may come later, and a run must be able to fail and go back.
+pub(super) fn tell_unusable_metric(cx: &mut Cx<'_>) -> Flow<()> {
+    let unusable = queries::unusable(cx).filter(|_| !cx.canary.spec.skips_analysis());
+    let Some(message) = unusable else {
+        take_back(cx, UNUSABLE_METRIC)?;
+        cx.measure(Measure::Accepted(true));
+        return Ok(());
+    };
+    cx.measure(Measure::Accepted(false));
+    if is_told(cx.canary, UNUSABLE_METRIC, &message) {
+        return Ok(());
+    }
+    cx.event(Event::error(cx.phase, message.clone()));
+    let draft = complaint(cx.draft(), UNUSABLE_METRIC, &message);
+    Err(Pause::end(cx.save("warn", message, draft, cx.now)))
+}
+
+/// Old forms are served; their owner is told once what to write instead.
+fn name_translations(cx: &mut Cx<'_>) -> Flow<()> {
+    let tell = |old: &Translation| format!("{} is an old form; write {}", old.path, old.instead);
+    let message = cx.legacy.iter().map(tell).collect::<Vec<_>>().join("; ");
+    let status = cx.status();
+    // What is wrong matters more than what is old; it has the condition to itself until it is mended.
+    let is_occupied = status.condition(ACCEPTED).is_some_and(|told| told.status == "False");
+    if is_occupied || is_told(cx.canary, TRANSLATED, &message) {
+        return Ok(());
+    }
+    cx.say(message.clone());
+    let draft = cx
+        .draft()
+        .without(ACCEPTED)
+        .condition(ACCEPTED, "True", TRANSLATED, message);
+    Err(Pause::end(cx.save("accept", "old forms are translated", draft, cx.now)))
 }
 
 fn problems(cx: &Cx<'_>) -> Vec<String> {
@@ -118,7 +181,7 @@ pub(super) fn hold_while_suspended(cx: &mut Cx<'_>) -> Flow<()> {
         }
         (false, true) => cx.save("resume", "no longer suspended", cx.draft().without(HELD), cx.now),
     };
-    Err(Pause::End(done))
+    Err(Pause::end(done))
 }
 
 /// Add or remove the finalizer as `revertOnDeletion` says, by a patch of the metadata alone (W-49).
@@ -141,6 +204,7 @@ pub(super) fn finalizer_write(cx: &Cx<'_>, wanted: bool) -> Option<Write> {
         act: Act::Merge {
             patch: json!({ "metadata": patch }),
             resource_version: cx.canary.metadata.resource_version.clone().unwrap_or_default(),
+            generation: None,
         },
     })
 }
@@ -151,5 +215,5 @@ pub(super) fn register(cx: &mut Cx<'_>) -> Flow<()> {
         return Ok(());
     }
     let draft = cx.draft().phase(Phase::Initializing, cx.kind(), None);
-    Err(Pause::End(cx.save("register", "new canary", draft, cx.now)))
+    Err(Pause::end(cx.save("register", "new canary", draft, cx.now)))
 }

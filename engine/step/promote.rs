@@ -177,6 +177,12 @@ pub(super) fn finalising(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if let Some(done) = wait_for_primary(cx, release)? {
         return Ok(done);
     }
+    if release.split.canary > 0 {
+        // Someone gave the target traffic again: take it back, and let that settle, before its pods go.
+        ensure::shift(cx, release, Split::PRIMARY)?;
+        cx.checked();
+        return Ok(cx.wake_in("finalise", "foreign weights are taken back", cx.interval()));
+    }
     succeed(cx, release, false)
 }
 
@@ -186,8 +192,9 @@ pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<D
         ensure::shift(cx, release, Split::PRIMARY)?;
     }
     // A primary that has the revision already is from an attempt that was interrupted: the target may be at zero by now.
-    let desired = projection(cx, release).promoted(&release.target.object, &release.primary);
-    if desired != *release.primary {
+    // Its id tells, not its content: an admission webhook may have changed that, and would at every attempt.
+    let id = projection(cx, release).flagger_id;
+    if release.primary["spec"]["template"]["metadata"]["annotations"][workloads::FLAGGER_ID] != id {
         if let Some(done) = rollout::wait_for_pods(cx, release)? {
             return Ok(done);
         }

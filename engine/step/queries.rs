@@ -60,6 +60,24 @@ pub(super) fn questions<'m>(cx: &mut Cx<'m>, aim: Aim) -> Flow<Vec<Question<'m>>
     Ok(questions)
 }
 
+/// What to tell about the first metric whose question cannot be made. Secrets are left out, as reading them costs a request.
+pub(super) fn unusable(cx: &Cx<'_>) -> Option<String> {
+    metrics::plan(cx.canary).into_iter().find_map(|(metric, source)| {
+        let made = match source.template() {
+            None => own_query(cx, metric, &source, Aim::Value).map(drop),
+            Some(at) => template(cx, &source, &at).and_then(|template| renders(cx, metric, &template)),
+        };
+        Some(metrics::texts::unusable(metric, &source, &made.err()?))
+    })
+}
+
+fn renders(cx: &Cx<'_>, metric: &Metric, template: &Template) -> Result<(), String> {
+    let spec = &template.object.spec;
+    provider(&spec.provider.kind).map_err(|error| error.to_string())?;
+    let query = metrics::render(&spec.query, &Model::of(cx.canary, metric));
+    query.map(drop).map_err(|error| error.to_string())
+}
+
 struct Template {
     object: MetricTemplate,
     secret: Option<ObjectRef>,

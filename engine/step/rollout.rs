@@ -78,13 +78,14 @@ pub(super) fn wait_for_pods(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Opti
 /// Ask the gates that guard the move, then make it.
 fn make(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     let analysis = cx.analysis();
-    let can = &release.provider.capabilities;
+    let can = release.provider.capabilities;
     let next = strategy::next(&analysis, can, release.split, cx.status().iterations);
     let progressive = can.weights && analysis.strategy() == crds::analysis::Strategy::Canary;
-    if progressive && cx.phase != Phase::WaitingPromotion {
-        if let Err(closed) = gates::confirm(cx, Kind::ConfirmTrafficIncrease, cx.phase)? {
-            return Ok(hold_traffic(cx, &closed));
-        }
+    if progressive
+        && cx.phase != Phase::WaitingPromotion
+        && let Err(closed) = gates::confirm(cx, Kind::ConfirmTrafficIncrease, cx.phase)?
+    {
+        return Ok(hold_traffic(cx, &closed));
     }
     match next {
         Move::Shift { canary } => shift(cx, release, canary),

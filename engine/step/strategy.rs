@@ -25,7 +25,7 @@ pub(super) enum Move {
 }
 
 /// The next move. `split` is what the route has, `iterations` what the status has.
-pub(super) fn next(analysis: &Analysis, can: &Capabilities, split: Split, iterations: i64) -> Move {
+pub(super) fn next(analysis: &Analysis, can: Capabilities, split: Split, iterations: i64) -> Move {
     if !can.weights {
         return blue_green(rounds(analysis), can, split, iterations, false);
     }
@@ -96,7 +96,7 @@ fn step_weights(analysis: &Analysis) -> Vec<i64> {
         .collect()
 }
 
-fn blue_green(of: i64, can: &Capabilities, split: Split, iterations: i64, mirror: bool) -> Move {
+fn blue_green(of: i64, can: Capabilities, split: Split, iterations: i64, mirror: bool) -> Move {
     if iterations < of {
         let start_mirror = mirror && !split.mirrored;
         let split = start_mirror.then_some(Split::PRIMARY.mirrored());

@@ -1,6 +1,7 @@
 //! Deletion with `revertOnDeletion`: put back what was there before, in bounded time, then let the object go (W-43, W-44, WL-28).
 
 use crds::Phase;
+use jiff::Timestamp;
 use std::time::Duration;
 
 use super::{
@@ -13,11 +14,15 @@ use crate::{
     readiness::Readiness,
     seam::{Done, Event, Seen, Write},
     services::{self, Role},
+    status::PROMOTED,
     workloads,
 };
 
 /// A target that is not ready after this long no longer holds up the deletion. The peer tries for at most 21 s; a minute covers a slow image pull.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Message of the condition while the Canary is being deleted; the phase before follows.
+const DELETED_IN: &str = "The canary is being deleted and its changes are being reverted; its phase was ";
 
 /// End the step when the Canary is being deleted.
 pub(super) fn when_deleted(cx: &mut Cx<'_>) -> Flow<()> {
@@ -36,15 +41,19 @@ pub(super) fn when_deleted(cx: &mut Cx<'_>) -> Flow<()> {
         (true, Phase::Terminating) => revert(cx)?,
         (true, _) => announce(cx),
     };
-    Err(Pause::End(done))
+    Err(Pause::end(done))
 }
 
 fn announce(cx: &mut Cx<'_>) -> Done {
     cx.say(texts::terminating(&cx.canary_name()));
-    let draft = cx.draft().phase(Phase::Terminating, cx.kind(), None).with(|status| {
-        status.canary_weight = 0;
-        status.iterations = 0;
-    });
+    let note = format!("{DELETED_IN}{}", cx.phase);
+    let draft = cx
+        .draft()
+        .phase(Phase::Terminating, cx.kind(), Some(note))
+        .with(|status| {
+            status.canary_weight = 0;
+            status.iterations = 0;
+        });
     cx.save("terminate", "the canary is being deleted", draft, cx.now)
 }
 
@@ -61,26 +70,43 @@ fn revert(cx: &mut Cx<'_>) -> Flow<Done> {
             .max(1);
         let desired = workloads::scaled(&target, replicas);
         let write = Write::towards(at, Some(&target), desired);
-        cx.write([write])?;
+        attempt(cx, write)?;
         wait_for_target(cx, &target)?;
         revert_apex(cx, &target)?;
     }
     let release = prepare::finalizer_write(cx, false);
     cx.write([release])?;
-    cx.event(Event::normal(
-        stored_or_initialized(cx),
-        texts::terminated(&cx.canary_name()),
-    ));
+    cx.event(Event::normal(phase_before(cx), texts::terminated(&cx.canary_name())));
     Ok(cx.idle("the canary is gone"))
 }
 
-fn stored_or_initialized(cx: &Cx<'_>) -> Phase {
-    cx.phase
+/// The phase in which the Canary was deleted: the events of its deletion carry it (observed `delete-revert`).
+fn phase_before(cx: &Cx<'_>) -> Phase {
+    let status = cx.status();
+    let message = status
+        .condition(PROMOTED)
+        .and_then(|condition| condition.message.as_deref());
+    message
+        .and_then(|message| message.strip_prefix(DELETED_IN))
+        .and_then(|phase| serde_json::from_value(phase.into()).ok())
+        .unwrap_or(cx.phase)
+}
+
+/// A write that is not accepted holds up the deletion as long as a target that is not ready, and then no longer.
+fn attempt(cx: &mut Cx<'_>, write: Option<Write>) -> Flow<()> {
+    match cx.write([write]) {
+        Err(Pause::End(_)) if cx.now >= patience_ends(cx) => Ok(()),
+        Err(pause) => Err(pause),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn patience_ends(cx: &Cx<'_>) -> Timestamp {
+    after(cx.status().last_transition_time.unwrap_or(cx.now), PATIENCE)
 }
 
 fn wait_for_target(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<()> {
-    let since = cx.status().last_transition_time.unwrap_or(cx.now);
-    let patience_ends = after(since, PATIENCE);
+    let patience_ends = patience_ends(cx);
     match ensure::canary_readiness(cx, target) {
         Readiness::Ready => Ok(()),
         Readiness::NotReady { message, .. } if cx.now >= patience_ends => {
@@ -90,7 +116,7 @@ fn wait_for_target(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<()> {
         Readiness::NotReady { message, .. } => {
             let mut done = cx.idle(message);
             done.wake = Some(patience_ends);
-            Err(Pause::End(done))
+            Err(Pause::end(done))
         }
     }
 }
@@ -104,5 +130,5 @@ fn revert_apex(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<()> {
         return Ok(());
     };
     let write = services::reverted_apex(&selector, &apex).and_then(|desired| Write::towards(at, Some(&apex), desired));
-    cx.write([write]).map(drop)
+    attempt(cx, write)
 }

@@ -1,6 +1,7 @@
 //! The state machine over the miniature cluster.
 
 mod crash;
+mod dark;
 mod explore;
 mod fixture;
 mod gates;

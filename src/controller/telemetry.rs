@@ -13,7 +13,7 @@ use tracing_subscriber::{
 };
 
 /// Install the logger. Anything that is no level, the documented `warning` included, means `info`.
-pub(super) fn install(level: &str, encoding: &str) {
+pub(crate) fn install(level: &str, encoding: &str) {
     let level = match level {
         "debug" => "debug",
         "warn" => "warn",

@@ -132,6 +132,24 @@ async fn digests_are_remembered_for_one_version_and_bounded() {
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_read_in_a_step_is_known_to_the_next_one_only() {
+    over(Fake::default(), |Bench { caches, .. }| async move {
+        let (overlay, mut digests, pins) = (Overlay::default(), Digests::default(), Pins::default());
+        let of = CONFIG_MAP.named("shop", "settings");
+        let ask = |digests: &Digests, pins: &Pins| StepView::new(&caches, &overlay, digests, pins).digest(&of, "7");
+        assert_eq!(ask(&digests, &pins), None);
+        let digest = Digest {
+            checksum: "a".into(),
+            tracked: true,
+        };
+        digests.remember(of.clone(), "7", digest.clone());
+        assert_eq!(ask(&digests, &pins), None, "a replay would ask for one read less");
+        assert_eq!(ask(&digests, &Pins::default()), Some(digest));
+    })
+    .await;
+}
+
 #[test]
 fn newer_means_a_higher_version() {
     let at = |version: &str| json!({"metadata": {"resourceVersion": version}});

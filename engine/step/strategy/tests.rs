@@ -28,7 +28,7 @@ fn split(canary: i64) -> Split {
 fn shares(value: Value) -> Vec<i64> {
     let analysis = analysis(value);
     let mut shares = Vec::new();
-    while let Move::Shift { canary } = next(&analysis, &MESH, split(shares.last().copied().unwrap_or(0)), 0) {
+    while let Move::Shift { canary } = next(&analysis, MESH, split(shares.last().copied().unwrap_or(0)), 0) {
         shares.push(canary);
         assert!(shares.len() <= 100, "no end: {shares:?}");
     }
@@ -56,8 +56,8 @@ fn progressive_shares_are_the_documented_ones() {
 #[test]
 fn a_share_outside_the_list_goes_to_the_next_larger_one() {
     let analysis = analysis(json!({"stepWeights": [10, 20, 30, 40]}));
-    assert_eq!(next(&analysis, &MESH, split(25), 0), Move::Shift { canary: 30 });
-    assert_eq!(next(&analysis, &MESH, split(55), 0), Move::Promote);
+    assert_eq!(next(&analysis, MESH, split(25), 0), Move::Shift { canary: 30 });
+    assert_eq!(next(&analysis, MESH, split(55), 0), Move::Promote);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn every_progressive_run_ends_whatever_the_numbers_are() {
 #[test]
 fn blue_green_counts_switches_and_promotes() {
     let spec = analysis(json!({"iterations": 2}));
-    let at = |iterations, canary| next(&spec, &MESH, split(canary), iterations);
+    let at = |iterations, canary| next(&spec, MESH, split(canary), iterations);
     assert_eq!(
         at(0, 0),
         Move::Iterate {
@@ -107,15 +107,15 @@ fn blue_green_counts_switches_and_promotes() {
 fn without_weights_ten_rounds_are_made() {
     let spec = analysis(json!({"stepWeight": 5}));
     assert_eq!(
-        next(&spec, &PLAIN, split(0), 9),
+        next(&spec, PLAIN, split(0), 9),
         Move::Iterate {
             iteration: 10,
             of: 10,
             split: None
         }
     );
-    assert_eq!(next(&spec, &PLAIN, split(0), 10), Move::Switch { iteration: 11 });
-    assert_eq!(next(&spec, &PLAIN, split(0), 11), Move::Promote);
+    assert_eq!(next(&spec, PLAIN, split(0), 10), Move::Switch { iteration: 11 });
+    assert_eq!(next(&spec, PLAIN, split(0), 11), Move::Promote);
 }
 
 #[test]
@@ -123,13 +123,13 @@ fn ab_testing_routes_matched_requests_and_ends_when_lowered() {
     let spec = analysis(json!({"iterations": 2, "match": [{"headers": {"x": {"exact": "y"}}}]}));
     let all = Some(Split::CANARY);
     assert_eq!(
-        next(&spec, &MESH, split(0), 0),
+        next(&spec, MESH, split(0), 0),
         Move::Iterate {
             iteration: 1,
             of: 2,
             split: all
         }
     );
-    assert_eq!(next(&spec, &MESH, split(100), 2), Move::Promote);
-    assert_eq!(next(&spec, &MESH, split(100), 5), Move::Promote);
+    assert_eq!(next(&spec, MESH, split(100), 2), Move::Promote);
+    assert_eq!(next(&spec, MESH, split(100), 5), Move::Promote);
 }

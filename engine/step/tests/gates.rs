@@ -173,3 +173,12 @@ fn suspension_freezes_everything_and_says_since_when() {
     assert_eq!(image(&model, &primary_at()), "app:3");
     assert!(model.canary().status.unwrap().condition("Held").is_none());
 }
+
+#[test]
+fn a_suspended_canary_can_still_be_reverted_on_deletion() {
+    let mut model = model(&json!({"suspend": true, "revertOnDeletion": true}), "100", "0.2");
+    model.run_until(&[Phase::Initialized], 3);
+    let at = model.canary_at.clone();
+    let finalizers = model.get(&at).unwrap()["metadata"]["finalizers"].clone();
+    assert_eq!(finalizers, json!(["finalizer.flagger.app"]), "controller.md 2.7");
+}

@@ -1,6 +1,7 @@
 //! Bad input stops only its own canary, tells its owner, and mending it is enough.
 
 use super::fixture::*;
+use crate::model::Model;
 use crate::seam::EventType;
 use crds::Phase;
 use serde_json::{Value, json};
@@ -48,8 +49,38 @@ fn a_missing_target_is_told_and_waited_for() {
             .iter()
             .any(|event| event.message.contains("Deployment app.test is not there"))
     );
+    let told = model
+        .events
+        .iter()
+        .filter(|event| event.message.contains("is not there"));
+    assert_eq!(told.count(), 1, "told once");
+    assert_eq!(reason(&model.canary()).as_deref(), Some("TargetNotFound"));
     model.put(target_at(), deployment());
     assert!(model.run_until(&[Phase::Initialized], 30));
+    assert_eq!(reason(&model.canary()), None);
+}
+
+/// Why the canary is not accepted.
+fn reason(canary: &crds::Canary) -> Option<String> {
+    let accepted = canary.status.as_ref()?.condition("Accepted")?;
+    assert_eq!(accepted.status, "False");
+    Some(accepted.reason.clone())
+}
+
+#[test]
+fn a_broken_query_is_told_before_any_run_and_holds_nothing_up() {
+    let spec =
+        json!({"analysis": {"metrics": [{"name": "broken", "query": "up{{ nope }}", "thresholdRange": {"min": 1}}]}});
+    let mut model = model(&spec, "100", "0.2");
+    assert!(model.run_until(&[Phase::Initialized], 30));
+    assert_eq!(reason(&model.canary()).as_deref(), Some("MetricUnusable"));
+    let at = model.canary_at.clone();
+    model.edit(
+        &at,
+        &json!({"spec": {"analysis": {"metrics": [{"name": "mended", "query": "up", "thresholdRange": {"min": 1}}]}}}),
+    );
+    model.run_until(&[Phase::Progressing], 5);
+    assert_eq!(reason(&model.canary()), None);
 }
 
 #[test]
@@ -64,4 +95,20 @@ fn a_broken_template_fails_the_check_and_says_where() {
             .iter()
             .any(|event| event.message.contains("broken") && event.message.contains("nope"))
     );
+}
+
+#[test]
+fn old_forms_are_served_and_their_new_form_is_named_once() {
+    let mut model = model(&json!({"analysis": {"skipAnalysis": false}}), "100", "0.2");
+    assert!(model.run_until(&[Phase::Initialized], 30), "{:#?}", model.decisions);
+    let accepted = |model: &Model| model.canary().status.unwrap().condition("Accepted").cloned();
+    let told = accepted(&model).expect("the old form is named");
+    assert_eq!((told.status.as_str(), told.reason.as_str()), ("True", "Translated"));
+    assert!(told.message.unwrap().contains("spec.skipAnalysis"));
+    let events = model.events.iter().filter(|event| event.message.contains("old form"));
+    assert_eq!(events.count(), 1);
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"analysis": {"skipAnalysis": null}}}));
+    model.step();
+    assert_eq!(accepted(&model), None);
 }

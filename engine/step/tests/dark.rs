@@ -1,0 +1,134 @@
+//! Where one side has no pods, or someone else moves the weights: no phase may last for ever, nothing may go dark.
+
+use super::fixture::*;
+use crate::{objects::kinds, revision, seam::Trouble};
+use crds::Phase;
+use serde_json::json;
+
+const ENDS: [Phase; 2] = [Phase::Succeeded, Phase::Failed];
+
+#[test]
+fn a_further_revision_on_a_dark_primary_ends_by_the_deadline() {
+    let mut model = released(&json!({"progressDeadlineSeconds": 30}));
+    reach(&mut model, 40);
+    model.edit(
+        &primary_at(),
+        &json!({"spec": {"template": {"metadata": {"annotations": {"lab/never-ready": "true"}}}}}),
+    );
+    model.settle();
+    set_image(&mut model, "app:3");
+    model.settle();
+    assert!(
+        model.run_until(&ENDS, 60),
+        "{:#?}\n{:#?}",
+        model.trajectory,
+        model.decisions
+    );
+    assert_eq!(replicas(&model, &target_at()), 1, "the only version with pods stays");
+    assert_clean(&model);
+}
+
+#[test]
+fn weights_that_come_back_while_finalising_are_taken_back_before_the_target_goes() {
+    let mut model = released(&json!({}));
+    assert!(model.run_until(&[Phase::Finalising], 120));
+    let mut route = (*model.get(&route_at()).unwrap()).clone();
+    let backends = route["spec"]["rules"][0]["backendRefs"].as_array_mut().unwrap();
+    backends[0]["weight"] = 50.into();
+    backends[1]["weight"] = 50.into();
+    model.put(route_at(), route);
+    finish(&mut model);
+    assert_eq!(model.phase(), Phase::Succeeded);
+    let run = model.trajectory.join("\n");
+    assert!(!run.contains("Succeeded 50/50"), "{run}");
+    assert_clean(&model);
+}
+
+#[test]
+fn a_route_that_is_deleted_in_an_ab_test_comes_back_with_the_canary() {
+    let spec = json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 3,
+        "match": [{"headers": {"x-canary": {"exact": "yes"}}}]}});
+    let mut model = released(&spec);
+    for _ in 0..60 {
+        if model.canary().status.is_some_and(|status| status.iterations >= 3) {
+            break;
+        }
+        model.run_until(&ENDS, 1);
+    }
+    let with_canary = model.get(&route_at()).unwrap();
+    model.remove(&route_at());
+    model.step();
+    let again = model.get(&route_at()).expect("the route is made again");
+    assert_eq!(again["spec"]["rules"], with_canary["spec"]["rules"]);
+}
+
+#[test]
+fn a_run_of_the_peer_goes_on_under_our_hash() {
+    let mut model = released(&json!({}));
+    reach(&mut model, 20);
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"status": {"lastAppliedSpec": "5fc94b7ccf"}}));
+    model.step();
+    let target = model.get(&target_at()).unwrap();
+    let applied = model.canary().status.unwrap().last_applied_spec;
+    assert_eq!(applied, Some(revision::of_deployment(&target)));
+    set_image(&mut model, "app:3");
+    model.settle();
+    model.step();
+    assert!(
+        model
+            .events
+            .iter()
+            .any(|event| event.message.contains("Restarting analysis"))
+    );
+    finish(&mut model);
+    assert_eq!(image(&model, &primary_at()), "app:3");
+    assert_clean(&model);
+}
+
+#[test]
+fn a_refused_revert_does_not_hold_up_a_deletion() {
+    let mut model = released(&json!({"revertOnDeletion": true}));
+    finish(&mut model);
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"metadata": {"deletionTimestamp": "2026-01-01T01:00:00Z"}}));
+    model.fault = Box::new(|write| {
+        if write.object.kind == kinds::DEPLOYMENT {
+            return Err(Trouble::Refused("no".into()));
+        }
+        Ok(())
+    });
+    for _ in 0..10 {
+        model.step();
+        model.wait(10);
+    }
+    let finalizers = model.get(&at).unwrap()["metadata"]["finalizers"].clone();
+    assert!(finalizers.as_array().is_none_or(Vec::is_empty), "{finalizers}");
+    let told: Vec<_> = model
+        .events
+        .iter()
+        .filter(|event| event.message.contains("canary app.test"))
+        .collect();
+    for text in ["Terminating", "Terminated"] {
+        let event = told.iter().find(|event| event.message.starts_with(text)).expect(text);
+        assert_eq!(event.phase, Phase::Succeeded);
+    }
+}
+
+#[test]
+fn a_skipped_analysis_ends_though_an_admission_webhook_changes_the_primary() {
+    let mut model = released(&json!({"skipAnalysis": true}));
+    let mutated = json!({"spec": {"template": {"metadata": {"labels": {"injected": "true"}}}}});
+    for _ in 0..60 {
+        let primary = model.get(&primary_at()).unwrap();
+        if primary["spec"]["template"]["metadata"]["labels"]["injected"].is_null() {
+            model.edit(&primary_at(), &mutated);
+            model.settle();
+        }
+        if model.run_until(&ENDS, 1) {
+            break;
+        }
+    }
+    assert_eq!(model.phase(), Phase::Succeeded, "{:#?}", model.decisions);
+    assert_eq!(image(&model, &primary_at()), "app:2");
+}

@@ -1,0 +1,78 @@
+//! Everything outside the cluster: a Prometheus and receivers of hooks, played by a script.
+
+use actors::outbound::{self, Outbound};
+use engine::{
+    http::{Request, Response},
+    model::{answer, vector},
+    seam::Trouble,
+};
+use parking_lot::Mutex;
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+/// What is answered, and what was asked. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Outside(Arc<Mutex<Script>>);
+
+#[derive(Default)]
+struct Script {
+    /// Success rate by target; 100 for others.
+    success: BTreeMap<String, &'static str>,
+    /// Status that the hook of this URL answers; 200 for others.
+    hooks: BTreeMap<String, u16>,
+    /// URL and body of every request.
+    asked: Vec<(String, String)>,
+}
+
+// === impl Outside ===
+
+impl Outside {
+    /// From now on the success rate of this target is so many percent; `NaN` for no data.
+    pub(crate) fn set_success(&self, target: &str, percent: &'static str) {
+        self.0.lock().success.insert(target.to_owned(), percent);
+    }
+
+    /// From now on this hook answers with this status.
+    pub(crate) fn set_hook(&self, url: &str, status: u16) {
+        self.0.lock().hooks.insert(url.to_owned(), status);
+    }
+
+    /// Number of requests to URLs that begin so.
+    pub(crate) fn count(&self, url: &str) -> usize {
+        let script = self.0.lock();
+        script.asked.iter().filter(|(asked, _)| asked.starts_with(url)).count()
+    }
+
+    /// Hash of all requests in their order.
+    pub(crate) fn hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.0.lock().asked.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    pub(crate) fn service(&self) -> Outbound {
+        let outside = self.clone();
+        outbound::scripted(move |request| (Duration::from_millis(3), Ok::<_, Trouble>(outside.answer(request))))
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let mut script = self.0.lock();
+        script.asked.push((request.url.clone(), request.body.clone()));
+        if !request.url.contains("/api/v1/query") {
+            return answer(script.hooks.get(&request.url).copied().unwrap_or(200), "");
+        }
+        if request.url.contains("vector%281%29") {
+            return answer(200, &vector("1"));
+        }
+        if request.url.contains("quantile") {
+            return answer(200, &vector("0.2"));
+        }
+        let mut known = script.success.iter();
+        let asked = known.find(|(target, _)| request.url.contains(&format!("%22{target}-")));
+        answer(200, &vector(asked.map_or("100", |(_, percent)| percent)))
+    }
+}
