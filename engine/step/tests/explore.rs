@@ -312,7 +312,7 @@ fn steps_of_one_weight_hold_under_every_disturbance() {
 
 /// All pairs of disturbances in all scenarios: `cargo test -p engine explore -- --ignored`.
 #[test]
-#[ignore = "takes 8 minutes in a debug build"]
+#[ignore = "takes 11 minutes in a debug build"]
 fn all_pairs_of_disturbances() {
     SCENARIOS.iter().for_each(|scenario| explore(&scenario(), 2, 1));
 }
