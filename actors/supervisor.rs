@@ -17,9 +17,6 @@ use crate::{
     world::World,
 };
 
-#[cfg(test)]
-mod tests;
-
 /// First pause before a dead actor is replaced; each further death doubles it.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause: a canary whose every step fails costs one try in five minutes.

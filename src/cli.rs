@@ -10,6 +10,7 @@ use crate::controller;
 #[command(
     name = "aviary",
     version,
+    propagate_version = true,
     disable_help_subcommand = true,
     arg_required_else_help = true
 )]
@@ -22,6 +23,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the controller against a cluster.
+    #[command(args_override_self = true)]
     Controller(Box<controller::Args>),
     /// Print the CustomResourceDefinitions as YAML.
     #[command(after_help = "Example: aviary crds | kubectl apply --server-side -f -")]

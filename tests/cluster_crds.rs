@@ -37,7 +37,7 @@ async fn definitions() {
     fractions(&room).await;
     columns(&room).await;
     legacy(&room).await;
-    lab.clean().await;
+    lab.close().await;
 }
 
 /// A sound Canary with this laid over it.

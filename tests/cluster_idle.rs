@@ -36,6 +36,7 @@ async fn idle_canaries_cost_no_request() {
     let Some(lab) = Lab::open().await else { return };
     let room = lab.room("idle").await;
     let controller = Controller::start(&lab, "idle", &[]).await;
+    let mut audit = Audit::open(&lab);
     stream::iter(0..CANARIES)
         .for_each_concurrent(AT_ONCE, |number| create(&room, number))
         .await;
@@ -48,7 +49,9 @@ async fn idle_canaries_cost_no_request() {
     })
     .await;
 
-    let mut audit = Audit::open(&lab);
+    // The log does hold what is counted: a primary, three Services and some status writes each.
+    let requests = audit.requests().len();
+    assert!(requests > 5 * CANARIES, "only {requests} requests");
     audit.until_quiet().await;
     let end = Instant::now() + MEASURED;
     sleep_until(end).await; // the measurement itself
@@ -68,7 +71,7 @@ async fn idle_canaries_cost_no_request() {
     );
     let ended = controller.terminate(Duration::from_secs(10)).await;
     assert!(ended.success(), "{ended}");
-    lab.clean().await;
+    lab.close().await;
 }
 
 /// One application, as small as it can be.

@@ -91,7 +91,7 @@ async fn bad_input_stops_only_its_own_canary() {
     );
     let ended = controller.terminate(Duration::from_secs(10)).await;
     assert!(ended.success(), "{ended}");
-    lab.clean().await;
+    lab.close().await;
 }
 
 /// The other canaries stand still beside this one.

@@ -44,7 +44,7 @@ async fn releases() {
     );
     let ended = controller.terminate(Duration::from_secs(10)).await;
     assert!(ended.success(), "{ended}");
-    lab.clean().await;
+    lab.close().await;
 }
 
 /// podinfo of the documents, from nothing to the new version.

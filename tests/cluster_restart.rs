@@ -32,7 +32,7 @@ async fn controllers_come_and_go() {
     let Some(lab) = Lab::open().await else { return };
     survives_a_kill(&lab).await;
     relieves(&lab).await;
-    lab.clean().await;
+    lab.close().await;
 }
 
 /// Start a run of `app`.

@@ -2,8 +2,7 @@
 
 use crds::{Canary, Phase, decode::Unreadable, legacy::Translation};
 use engine::{
-    Ask, Done, ObjectRef, Outcome, Step, View, Write,
-    configs::{self, Digest},
+    Ask, Done, ObjectRef, Outcome, Step, View, Write, configs,
     invariants::{self, Violation},
     objects::{kinds, resource_version},
     seam::{Act, Decision, Trouble},
@@ -44,8 +43,6 @@ struct Round<'t> {
     pins: Pins,
     now: Timestamp,
     entropy: u64,
-    /// Checksums that this step has read. They are remembered when it ends: a view must not change between two replays.
-    read: Vec<(ObjectRef, String, Digest)>,
 }
 
 /// Make one step.
@@ -58,7 +55,6 @@ pub(super) async fn make(tools: &Tools, at: &ObjectRef, memory: Memory) -> (Memo
         pins: Pins::default(),
         now,
         entropy,
-        read: Vec::new(),
     };
     let begun = tools.world.instant();
     let (phase, done) = round.run().await;
@@ -70,9 +66,6 @@ pub(super) async fn make(tools: &Tools, at: &ObjectRef, memory: Memory) -> (Memo
         wake: done.wake,
         looks: round.pins.looks(),
     };
-    for (of, version, digest) in std::mem::take(&mut round.read) {
-        round.memory.digests.remember(of, version, digest);
-    }
     round.memory.overlay.prune(&tools.caches);
     (round.memory, rest)
 }
@@ -102,17 +95,27 @@ impl Round<'_> {
 
     /// Tell the owner of an object that cannot be read; its metadata and status usually can.
     async fn refuse(&mut self, raw: &Value, unreadable: &Unreadable) -> (Phase, Done) {
+        let mut canary = self.bare(raw);
+        // Its deletion needs no more than the target's name; without that, only our finalizer goes (W-44).
+        if canary.metadata.deletion_timestamp.is_some() {
+            return self.decide(canary, &[]).await;
+        }
+        let done = refused(&canary, unreadable, self.now);
+        self.finish(&mut canary, done).await
+    }
+
+    /// What can be read of a Canary that cannot be read.
+    fn bare(&self, raw: &Value) -> Canary {
+        let target = raw["spec"]["targetRef"]["name"].as_str().unwrap_or_default();
         let bare = json!({
             "apiVersion": crds::API_VERSION, "kind": "Canary", "metadata": raw["metadata"], "status": raw["status"],
-            "spec": {"targetRef": {"kind": "Deployment", "name": self.at.name}},
+            "spec": {"targetRef": {"kind": "Deployment", "name": target}},
         });
-        let mut canary = crds::decode::decode(&bare).unwrap_or_else(|_| {
+        crds::decode::decode(&bare).unwrap_or_else(|_| {
             let mut nameless = Canary::new(&self.at.name, crds::CanarySpec::default());
             nameless.metadata.namespace = Some(self.at.namespace.clone());
             nameless
-        });
-        let done = refused(&canary, unreadable, self.now);
-        self.finish(&mut canary, done).await
+        })
     }
 
     async fn decide(&mut self, mut canary: Canary, legacy: &[Translation]) -> (Phase, Done) {
@@ -199,7 +202,8 @@ impl Round<'_> {
     fn remember(&mut self, of: &ObjectRef, object: &Value) {
         if [kinds::CONFIG_MAP, kinds::SECRET].contains(&of.kind) {
             let version = resource_version(object).to_owned();
-            self.read.push((of.clone(), version, configs::digest(object)));
+            let digest = configs::digest(object);
+            self.memory.digests.remember(of.clone(), version, digest);
         }
     }
 
@@ -258,6 +262,10 @@ impl Round<'_> {
             decision: &done.decision,
         }
         .emit();
+        if done.events.is_empty() && done.decision.verb == "idle" {
+            // All is well again: should the same go wrong once more, that is news.
+            self.memory.forget_told();
+        }
         let events = self.memory.unsaid(std::mem::take(&mut done.events));
         let alerts = std::mem::take(&mut done.alerts);
         if events.is_empty() && alerts.is_empty() {

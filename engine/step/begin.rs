@@ -64,6 +64,7 @@ pub(super) fn waiting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if cx.now < cx.due() {
         return Ok(wait_until_due(cx, "the gate is asked once per interval"));
     }
+    cx.measure(Measure::Status(cx.phase));
     require_primary(cx, release)?;
     if gates::rollback_wanted(cx)? {
         return rollback::run(cx, release);

@@ -1,6 +1,7 @@
 //! The objects that must be there in every phase: Services, primary, apex, route. Repaired when they differ, never touched otherwise.
 
 use crds::{Phase, analysis::Strategy};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -278,22 +279,29 @@ pub(super) fn canary_readiness(cx: &Cx<'_>, target: &Value) -> Readiness {
     readiness(cx, target, Side::Canary, cx.analysis().canary_ready_threshold())
 }
 
-/// The wait counts from the last status write: entering the phase, the last step, or the end of a suspension.
+/// The wait counts from the last status write (entering the phase, the last step, the end of a suspension) or the last check, which
+/// found all pods ready: behind a gate that is closed for an hour a moment without pods is not an hour's wait.
+fn waiting_since(cx: &Cx<'_>) -> Timestamp {
+    cx.status().last_transition_time.max(cx.last_check).unwrap_or(cx.now)
+}
+
 fn readiness(cx: &Cx<'_>, workload: &Value, side: Side, threshold_percent: i64) -> Readiness {
     let name = match side {
         Side::Primary => format!("{}.{}", cx.canary.spec.primary_name(), cx.canary.namespace()),
         Side::Canary => cx.target_name(),
     };
     let seconds = cx.canary.spec.progress_deadline_seconds();
-    let since = cx.status().last_transition_time.unwrap_or(cx.now);
+    let since = waiting_since(cx);
     readiness::deployment(Some(workload), &name, threshold_percent, seconds, since, cx.now, side)
 }
 
 /// As [`readiness`], in a run: whatever the cause is, waiting ends with the deadline, so that no phase lasts for ever (L2).
 pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
     let seconds = cx.canary.spec.progress_deadline_seconds();
-    let since = cx.status().last_transition_time.unwrap_or(cx.now);
-    let end = after(since, Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
+    let end = after(
+        waiting_since(cx),
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(0)),
+    );
     match readiness {
         Readiness::NotReady {
             message,

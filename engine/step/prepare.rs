@@ -21,12 +21,12 @@ use crate::{
 pub(super) const FINALIZER: &str = "finalizer.flagger.app";
 /// Reason of condition `Accepted` when the spec asks for something that cannot work.
 const INVALID: &str = "InvalidSpec";
-/// Reason of condition `Accepted` while the spec is written in an older form that is read as if it were today's.
-const TRANSLATED: &str = "Translated";
 /// Reason of condition `Accepted` when the target is not there.
 pub(super) const NO_TARGET: &str = "TargetNotFound";
 /// Reason of condition `Accepted` when a metric's query cannot be made.
 const UNUSABLE_METRIC: &str = "MetricUnusable";
+/// Reason of condition `Accepted` while the spec is written in an older form that is read as if it were today's.
+const TRANSLATED: &str = "Translated";
 /// Reason of condition `Held` while `spec.suspend` is true.
 const SUSPENDED: &str = "Suspended";
 
@@ -86,7 +86,7 @@ pub(super) fn take_back(cx: &Cx<'_>, reason: &str) -> Flow<()> {
     let draft = cx.draft().without(ACCEPTED);
     Err(Pause::end(cx.save(
         "accept",
-        "what was refused has been mended",
+        "what was refused or translated has been mended",
         draft,
         cx.now,
     )))
@@ -98,11 +98,13 @@ pub(super) fn refuse_what_cannot_work(cx: &mut Cx<'_>) -> Flow<()> {
     if !problems.is_empty() {
         return Err(refuse(cx, INVALID, problems.join("; ")));
     }
-    take_back(cx, INVALID)?;
-    if cx.legacy.is_empty() {
-        take_back(cx, TRANSLATED)
-    } else {
-        name_translations(cx)
+    let told = cx.status().condition(ACCEPTED).map(|told| told.reason.clone());
+    match told.as_deref() {
+        // Told by a later part of the step, which takes it back.
+        Some(NO_TARGET | UNUSABLE_METRIC) => Ok(()),
+        _ if !cx.legacy.is_empty() => name_translations(cx),
+        Some(reason) => take_back(cx, reason),
+        None => Ok(()),
     }
 }
 
@@ -129,9 +131,8 @@ fn name_translations(cx: &mut Cx<'_>) -> Flow<()> {
     let tell = |old: &Translation| format!("{} is an old form; write {}", old.path, old.instead);
     let message = cx.legacy.iter().map(tell).collect::<Vec<_>>().join("; ");
     let status = cx.status();
-    // What is wrong matters more than what is old; it has the condition to itself until it is mended.
-    let is_occupied = status.condition(ACCEPTED).is_some_and(|told| told.status == "False");
-    if is_occupied || is_told(cx.canary, TRANSLATED, &message) {
+    let told = status.condition(ACCEPTED);
+    if told.is_some_and(|told| told.reason == TRANSLATED && told.message.as_deref() == Some(message.as_str())) {
         return Ok(());
     }
     cx.say(message.clone());

@@ -44,3 +44,41 @@ fn defaults_are_the_documented_ones() {
 fn an_unknown_flag_is_a_usage_error() {
     assert_eq!(parse("aviary controller -no-such-flag").unwrap_err().exit_code(), 2);
 }
+
+#[test]
+fn what_go_accepts_is_accepted() {
+    for line in [
+        "aviary controller -v=2 -logtostderr -stderrthreshold=INFO",
+        "aviary controller -v 2 -alsologtostderr=false -log_dir /tmp -skip_headers",
+        "aviary controller -kubeconfig= -master= -enable-leader-election=1",
+        "aviary controller -port=1 -port=2 -enable-leader-election=false -enable-leader-election=T",
+    ] {
+        controller(line);
+    }
+    assert_eq!(
+        controller("aviary controller -port=1 -port=2").port,
+        2,
+        "the last one counts"
+    );
+    assert!(controller("aviary controller -enable-leader-election=T").enable_leader_election);
+    assert_eq!(
+        parse("aviary controller -enable-leader-election=yes")
+            .unwrap_err()
+            .exit_code(),
+        2
+    );
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for line in [
+        "-h",
+        "-help",
+        "controller -h",
+        "controller --help",
+        "-version",
+        "controller -version",
+    ] {
+        assert_eq!(parse(&format!("aviary {line}")).unwrap_err().exit_code(), 0, "{line}");
+    }
+}

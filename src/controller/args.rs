@@ -2,15 +2,15 @@
 
 use clap::{ArgAction, Args as ClapArgs};
 use engine::settings::{GlobalAlerts, INTERVAL_FLOOR, Settings};
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 /// Flags of the controller. Flags that Flagger has and whose behaviour comes with a later version say so.
 #[derive(Clone, Debug, ClapArgs)]
 #[expect(clippy::struct_excessive_bools, reason = "one field per flag of the peer")]
 pub struct Args {
     /// Path to a kubeconfig; without it the in-cluster configuration is used.
-    #[arg(long)]
-    pub kubeconfig: Option<PathBuf>,
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub kubeconfig: String,
     /// Requests per second to the API server (accepted; Aviary's requests are bounded by its pools).
     #[arg(long, default_value_t = 100)]
     pub kubeconfig_qps: u32,
@@ -18,11 +18,11 @@ pub struct Args {
     #[arg(long, default_value_t = 250)]
     pub kubeconfig_burst: u32,
     /// URL of the API server; overrides the kubeconfig.
-    #[arg(long)]
-    pub master: Option<String>,
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub master: String,
     /// Path to the kubeconfig of the cluster that holds the routing objects (comes with a later version).
-    #[arg(long)]
-    pub kubeconfig_service_mesh: Option<PathBuf>,
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub kubeconfig_service_mesh: String,
     /// Prometheus of the builtin metrics.
     #[arg(long, default_value = "http://prometheus:9090")]
     pub metrics_server: String,
@@ -66,7 +66,7 @@ pub struct Args {
     #[arg(long, default_value_t = 2)]
     pub threadiness: u32,
     /// Accepted for compatibility; without effect.
-    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = truth)]
     pub zap_replace_globals: bool,
     /// Log encoding: json or console.
     #[arg(long, default_value = "json")]
@@ -87,19 +87,19 @@ pub struct Args {
     #[arg(long, default_value = "")]
     pub ingress_class: String,
     /// Run only while holding the lease, so that several replicas can stand by.
-    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = truth)]
     pub enable_leader_election: bool,
     /// Namespace of the lease.
     #[arg(long, default_value = "kube-system")]
     pub leader_election_namespace: String,
     /// Track ConfigMaps and Secrets of targets.
-    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", value_parser = truth)]
     pub enable_config_tracking: bool,
     /// Name of the cluster, shown in alerts.
     #[arg(long, default_value = "")]
     pub cluster_name: String,
     /// Refuse references to other namespaces.
-    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = truth)]
     pub no_cross_namespace_refs: bool,
     /// Shortest interval between two checks. Only tests and demos lower it.
     #[arg(long, default_value = "10s", value_parser = duration, hide = true)]
@@ -107,13 +107,66 @@ pub struct Args {
     /// klog's verbosity (accepted; without effect).
     #[arg(long = "v", short = 'v', hide = true)]
     pub klog_verbosity: Option<i32>,
-    /// klog's destination (accepted; without effect).
-    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]
+    /// klog's other flags.
+    #[command(flatten)]
+    pub klog: Klog,
+}
+
+/// Flags of klog that Flagger registers, too (deploy.md 2): accepted, without effect.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Klog {
+    /// Without effect.
+    #[arg(long = "logtostderr", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = truth, hide = true)]
     pub logtostderr: Option<bool>,
+    /// Without effect.
+    #[arg(long = "alsologtostderr", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = truth, hide = true)]
+    pub alsologtostderr: Option<bool>,
+    /// Without effect.
+    #[arg(long = "skip_headers", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = truth, hide = true)]
+    pub skip_headers: Option<bool>,
+    /// Without effect.
+    #[arg(long = "skip_log_headers", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = truth, hide = true)]
+    pub skip_log_headers: Option<bool>,
+    /// Without effect.
+    #[arg(long = "add_dir_header", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = truth, hide = true)]
+    pub add_dir_header: Option<bool>,
+    /// Without effect.
+    #[arg(long = "one_output", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = truth, hide = true)]
+    pub one_output: Option<bool>,
+    /// Without effect.
+    #[arg(long = "legacy_stderr_threshold_behavior", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = truth, hide = true)]
+    pub legacy_stderr_threshold_behavior: Option<bool>,
+    /// Without effect.
+    #[arg(long = "stderrthreshold", hide = true)]
+    pub stderrthreshold: Option<String>,
+    /// Without effect.
+    #[arg(long = "vmodule", hide = true)]
+    pub vmodule: Option<String>,
+    /// Without effect.
+    #[arg(long = "log_dir", hide = true)]
+    pub log_dir: Option<String>,
+    /// Without effect.
+    #[arg(long = "log_file", hide = true)]
+    pub log_file: Option<String>,
+    /// Without effect.
+    #[arg(long = "log_file_max_size", hide = true)]
+    pub log_file_max_size: Option<String>,
+    /// Without effect.
+    #[arg(long = "log_backtrace_at", hide = true)]
+    pub log_backtrace_at: Option<String>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
     crds::decode::go_duration(text).ok_or_else(|| format!("{text:?} is no duration; write for example 10s or 1m30s"))
+}
+
+/// What Go takes for a boolean.
+fn truth(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(format!("{text:?} is neither true nor false")),
+    }
 }
 
 /// Environment variables that override flags when they are not empty (deploy.md 3).
@@ -214,7 +267,7 @@ impl Args {
     /// Flags that were given and that this version does not act on yet.
     pub(super) fn without_effect(&self) -> Vec<&'static str> {
         let mut names = Vec::new();
-        if self.kubeconfig_service_mesh.is_some() {
+        if !self.kubeconfig_service_mesh.is_empty() {
             names.push("-kubeconfig-service-mesh");
         }
         if !self.ingress_class.is_empty() {

@@ -5,6 +5,7 @@ use actix_web::{App, HttpResponse, HttpServer, dev::Server, web};
 use actors::supervisor::{ObserveAll, Supervisor};
 use std::{
     io,
+    net::{Ipv4Addr, Ipv6Addr, TcpListener},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -45,7 +46,7 @@ impl Answers {
     }
 }
 
-/// A server on this port, not started yet. One worker is plenty.
+/// A server on this port of all addresses, not started yet. One worker is plenty.
 pub(super) fn server(port: u16, answers: Arc<Answers>) -> io::Result<Server> {
     let server = HttpServer::new(move || {
         App::new()
@@ -61,8 +62,13 @@ pub(super) fn server(port: u16, answers: Arc<Answers>) -> io::Result<Server> {
         .client_request_timeout(REQUEST_TIMEOUT)
         .shutdown_timeout(SHUTDOWN_SECS)
         .disable_signals()
-        .bind(("0.0.0.0", port))?;
+        .listen(listener(port)?)?;
     Ok(server.run())
+}
+
+/// IPv6 serves IPv4 as well, as with the peer; where it is switched off, IPv4 alone.
+fn listener(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
 }
 
 async fn healthz() -> &'static str {

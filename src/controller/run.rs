@@ -129,8 +129,8 @@ async fn serve(args: Args, io: tokio::runtime::Handle) -> anyhow::Result<()> {
     };
     let controller = tokio::select! {
         controller = acting => controller,
-        _ = terminated.recv() => return Ok(()),
-        _ = interrupted.recv() => return Ok(()),
+        _ = terminated.recv() => return give_up_lease(stop_election, ended).await,
+        _ = interrupted.recv() => return give_up_lease(stop_election, ended).await,
         _ = &mut ended => bail!("the lease was lost before it was held"),
     };
     answers.watch(controller.supervisor.clone());
@@ -138,14 +138,20 @@ async fn serve(args: Args, io: tokio::runtime::Handle) -> anyhow::Result<()> {
     let lost = tokio::select! {
         _ = terminated.recv() => false,
         _ = interrupted.recv() => false,
-        end = &mut ended => matches!(end, Ok(Ended::Lost)),
+        // Nobody has told it to stop yet: whatever ended it, the lease is not kept any more.
+        _ = &mut ended => true,
     };
     if lost {
         bail!("the lease is lost: another replica acts from now on");
     }
     tracing::info!("stopping: running steps are finished");
     controller.stop().await;
-    drop(stop_election);
+    give_up_lease(stop_election, ended).await
+}
+
+/// Let the next replica begin at once instead of after the lease has run out.
+async fn give_up_lease(stop: oneshot::Sender<()>, ended: oneshot::Receiver<Ended>) -> anyhow::Result<()> {
+    drop(stop);
     timeout(FLUSH_WAIT, ended).await.ok();
     Ok(())
 }
@@ -182,15 +188,15 @@ fn check_metrics_server(settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn connection(args: &Args) -> anyhow::Result<Config> {
-    let mut config = match &args.kubeconfig {
-        Some(path) => {
-            let file = Kubeconfig::read_from(path).with_context(|| format!("-kubeconfig {}", path.display()))?;
-            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?
-        }
-        None => Config::incluster().context("no -kubeconfig is given and this is no pod")?,
+    let mut config = if args.kubeconfig.is_empty() {
+        Config::incluster().context("no -kubeconfig is given and this is no pod")?
+    } else {
+        let file =
+            Kubeconfig::read_from(&args.kubeconfig).with_context(|| format!("-kubeconfig {}", args.kubeconfig))?;
+        Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?
     };
-    if let Some(master) = &args.master {
-        config.cluster_url = master.parse().context("-master")?;
+    if !args.master.is_empty() {
+        config.cluster_url = args.master.parse().context("-master")?;
     }
     Ok(config)
 }

@@ -129,6 +129,19 @@ impl Lab {
         .await;
     }
 
+    /// The end of a test: nothing was asked for that deploy/kustomize/base does not allow, and nothing stays behind.
+    pub(crate) async fn close(self) {
+        let audit = fs::read_to_string(self.env("AVIARY_AUDIT_LOG")).unwrap();
+        let entries = audit
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let forbidden = entries.filter(|entry| entry["responseStatus"]["code"] == 403);
+        let asked = forbidden.map(|entry| format!("{} {}", text(&entry["verb"]), text(&entry["requestURI"])));
+        let asked: Vec<String> = asked.collect();
+        assert!(asked.is_empty(), "RBAC forbids: {asked:#?}");
+        self.clean().await;
+    }
+
     /// Run kubectl as the administrator.
     pub(crate) fn kubectl(&self, words: &[&str]) -> Output {
         let mut command = Command::new(self.env("AVIARY_KUBECTL"));

@@ -2,13 +2,18 @@
 
 use aviary::sandbox::Fault;
 use serde_json::{Value, json};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use super::stage::{End, Stage, simulate};
 
+/// How often the run is looked at.
+const POLL: Duration = Duration::from_millis(500);
 /// More polls than any run takes: 15 minutes of simulated time.
 const POLLS_MAX: u32 = 1800;
 
@@ -42,7 +47,7 @@ fn play(success: &'static str, spec: &Value, disturbance: Disturbance) -> (End, 
             if released && ["Succeeded", "Failed"].contains(&phase.as_str()) {
                 break;
             }
-            stage.world.sleep(std::time::Duration::from_millis(500)).await;
+            stage.world.sleep(POLL).await;
         }
         if stopped.load(Ordering::Relaxed) {
             life.kill().await;

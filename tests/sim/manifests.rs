@@ -1,11 +1,34 @@
 //! Objects of users, and where they live.
 
+use aviary::sandbox::Resource;
 use serde_json::{Value, json};
 
 pub(crate) const NAMESPACE: &str = "test";
 pub(crate) const CANARIES: &str = "canaries.flagger.app";
 pub(crate) const DEPLOYMENTS: &str = "deployments.apps";
 pub(crate) const ROUTES: &str = "httproutes.gateway.networking.k8s.io";
+pub(crate) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+
+/// The kind of CustomResourceDefinitions.
+pub(crate) fn definitions() -> Resource {
+    Resource {
+        namespaced: false,
+        ..Resource::custom(
+            "apiextensions.k8s.io",
+            "v1",
+            "CustomResourceDefinition",
+            "customresourcedefinitions",
+        )
+    }
+}
+
+/// The CustomResourceDefinition of a kind, as much as is looked at.
+pub(crate) fn definition(kind: &Resource) -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{}.{}", kind.plural, kind.group)},
+    })
+}
 
 /// One pod of version 1, as podinfo in the documents.
 pub(crate) fn deployment(name: &str) -> Value {

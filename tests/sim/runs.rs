@@ -1,23 +1,23 @@
 //! Whole releases.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    manifests::ROUTES,
-    stage::{End, simulate},
+    manifests::{CANARIES, NAMESPACE, ROUTES, canary},
+    stage::{End, Stage, simulate},
 };
 
 const GATE: &str = "http://gate.test/";
 
 /// Weights of the canary in the order in which they were written into the route.
-fn written_weights(stage: &super::stage::Stage) -> Vec<i64> {
+fn written_weights(stage: &Stage) -> Vec<i64> {
     let mut weights: Vec<i64> = Vec::new();
     for entry in stage.sandbox.journal() {
         let about_route = entry.path.contains(&format!("/{}/", ROUTES.split_once('.').unwrap().0));
         if !entry.is_write() || !about_route {
             continue;
         }
-        let body: serde_json::Value = serde_json::from_slice(&entry.body).unwrap();
+        let body: Value = serde_json::from_slice(&entry.body).unwrap();
         let backends = &body["spec"]["rules"][0]["backendRefs"];
         weights.extend(backends[1]["weight"].as_i64());
     }
@@ -157,17 +157,11 @@ fn a_canary_that_is_deleted_loses_its_actor_and_its_series() {
         stage.install("podinfo", &json!({}));
         stage.reach("podinfo", &["Initialized"]).await;
         assert_eq!(life.controller.observe().await.len(), 1);
-        stage
-            .sandbox
-            .delete(super::manifests::CANARIES, "test", "podinfo")
-            .unwrap();
+        stage.sandbox.delete(CANARIES, NAMESPACE, "podinfo").unwrap();
         stage.wait(1).await;
         assert_eq!(life.controller.observe().await, []);
         assert!(!life.controller.metrics().contains("name=\"podinfo\""), "W-61");
-        stage
-            .sandbox
-            .create(super::manifests::canary("podinfo", &json!({})))
-            .unwrap();
+        stage.sandbox.create(canary("podinfo", &json!({}))).unwrap();
         stage.reach("podinfo", &["Initialized"]).await;
     });
 }

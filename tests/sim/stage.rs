@@ -3,7 +3,7 @@
 use actors::{election::Claim, world::World};
 use aviary::{
     controller::{Controller, Parts, Prepared},
-    sandbox::{Sandbox, Settings as Cluster},
+    sandbox::{Sandbox, Settings as Cluster, kinds},
 };
 use engine::{Settings, Step, invariants, step::Input};
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    manifests::{CANARIES, DEPLOYMENTS, NAMESPACE, ROUTES, canary, container, deployment},
+    manifests::{CANARIES, DEPLOYMENTS, NAMESPACE, ROUTES, canary, container, definition, definitions, deployment},
     outside::Outside,
 };
 
@@ -86,6 +86,10 @@ impl Stage {
             Arc::new(move |task| drop(runtime.spawn(task))),
             Cluster::default(),
         );
+        sandbox.install(definitions());
+        for kind in kinds::standard().iter().filter(|kind| kind.custom) {
+            sandbox.create(definition(kind)).unwrap();
+        }
         Self {
             world,
             sandbox,

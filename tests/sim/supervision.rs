@@ -5,7 +5,10 @@ use engine::{Step, step::Input};
 use serde_json::json;
 use std::cell::Cell;
 
-use super::stage::{End, Life, Stage, simulate, watched_step};
+use super::{
+    manifests::{CANARIES, NAMESPACE, canary},
+    stage::{End, Life, Stage, simulate, watched_step},
+};
 
 thread_local! {
     /// Whether the mind breaks on the canary `poison`. One thread is one test.
@@ -26,8 +29,8 @@ async fn start(stage: &Stage) -> Life {
 fn restarts(life: &Life) -> usize {
     let metrics = life.controller.metrics();
     let mut lines = metrics.lines();
-    let line = lines.find_map(|line| line.strip_prefix("aviary_actor_restarts_total{actor=\"canary\"} "));
-    line.map_or(0, |number| number.parse().unwrap())
+    let found = lines.find_map(|line| line.strip_prefix("aviary_actor_restarts_total{actor=\"canary\"} "));
+    found.map_or(0, |number| number.parse().unwrap())
 }
 
 #[test]
@@ -99,6 +102,29 @@ fn a_canary_that_dies_and_is_deleted_stays_away() {
         let deaths = restarts(&life);
         stage.wait(600).await;
         assert_eq!((restarts(&life), life.controller.observe().await.len()), (deaths, 0));
+        life.stop().await;
+    });
+}
+
+#[test]
+fn a_canary_that_is_made_again_while_its_actor_is_to_be_replaced_gets_one_actor() {
+    simulate(1, |stage| async move {
+        POISONED.set(true);
+        let life = start(&stage).await;
+        stage.install("poison", &json!({}));
+        stage.until("deaths", || restarts(&life) >= 5).await;
+        stage.sandbox.delete(CANARIES, NAMESPACE, "poison").unwrap();
+        stage.wait(1).await;
+        stage.sandbox.create(canary("poison", &json!({}))).unwrap();
+        stage.wait(1).await;
+        let deaths = restarts(&life);
+        assert_eq!(deaths, 6, "it starts again from the first pause");
+        stage.wait(3600).await;
+        let in_an_hour = restarts(&life) - deaths;
+        assert!(
+            (15..=20).contains(&in_an_hour),
+            "{in_an_hour}: 8 until the longest pause, then 12 an hour"
+        );
         life.stop().await;
     });
 }

@@ -182,3 +182,23 @@ fn a_suspended_canary_can_still_be_reverted_on_deletion() {
     let finalizers = model.get(&at).unwrap()["metadata"]["finalizers"].clone();
     assert_eq!(finalizers, json!(["finalizer.flagger.app"]), "controller.md 2.7");
 }
+
+#[test]
+fn a_moment_without_pods_behind_a_gate_is_not_a_passed_deadline() {
+    let (mut model, _) = hooked("confirm-traffic-increase", vec![200, 403]);
+    model.run_until(&ENDS, 200);
+    assert_eq!(model.phase(), Phase::Progressing);
+    let held = model.canary().status.unwrap().last_transition_time.unwrap();
+    assert!(model.now.duration_since(held).as_secs() > 600, "held for long");
+    let mut target = (*model.get(&target_at()).unwrap()).clone();
+    target["status"]["availableReplicas"] = 0.into();
+    model.put(target_at(), target);
+    model.wait(10);
+    model.step();
+    assert_eq!(model.phase(), Phase::Progressing, "{:?}", model.decisions.last());
+    assert!(
+        model.decisions.last().unwrap().contains("blocked"),
+        "{:?}",
+        model.decisions.last()
+    );
+}
