@@ -100,7 +100,7 @@ impl House {
         let before = self.steps().await;
         let mark = json!({"metadata": {"annotations": {"bench": count.to_string()}}});
         self.sandbox
-            .patch("Canary", "default", "app", &mark)
+            .patch("canaries.flagger.app", "default", "app", &mark)
             .expect("it is patched");
         self.wait_for(|shown| shown.steps > before && !shown.stepping).await;
     }

@@ -182,25 +182,6 @@ impl Model {
             .unwrap_or(self.now);
     }
 
-    /// Play the Deployment controller: every Deployment gets the status that its spec calls for (see `model/deployments.rs`).
-    pub fn settle(&mut self) {
-        let deployments: Vec<ObjectRef> = self
-            .objects
-            .keys()
-            .filter(|at| at.kind == kinds::DEPLOYMENT)
-            .cloned()
-            .collect();
-        for at in deployments {
-            let Some(object) = self.get(&at) else { continue };
-            let mut next = (*object).clone();
-            let status = deployments::status(&next, self.now);
-            next["status"] = status;
-            if next != *object {
-                self.put(at, next);
-            }
-        }
-    }
-
     /// One step of the state machine, aftermath included. Invariants are checked at every call.
     pub fn step(&mut self) -> End {
         let mut evidence = Vec::new();

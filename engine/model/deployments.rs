@@ -6,8 +6,33 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::{ObjectRef, model::Model, objects::kinds};
+
+// === impl Model ===
+
+impl Model {
+    /// Play the Deployment controller: every Deployment gets the status that its spec calls for.
+    pub fn settle(&mut self) {
+        let deployments: Vec<ObjectRef> = self
+            .objects
+            .keys()
+            .filter(|at| at.kind == kinds::DEPLOYMENT)
+            .cloned()
+            .collect();
+        for at in deployments {
+            let Some(object) = self.get(&at) else { continue };
+            let mut next = (*object).clone();
+            let status = status(&next, self.now);
+            next["status"] = status;
+            if next != *object {
+                self.put(at, next);
+            }
+        }
+    }
+}
+
 /// The status of a Deployment as its spec and its annotations call for.
-pub(super) fn status(deployment: &Value, now: Timestamp) -> Value {
+fn status(deployment: &Value, now: Timestamp) -> Value {
     let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
     let stuck = deployment["spec"]["template"]["metadata"]["annotations"]["lab/never-ready"] == "true";
     let broken = deployment["metadata"]["annotations"]["lab/broken"] == "true";

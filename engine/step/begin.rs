@@ -196,10 +196,6 @@ fn set_back(cx: &mut Cx<'_>, release: &Release) -> Flow<bool> {
 }
 
 fn end_set_back(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    // The primary may come back until the deadline; then the target, which runs the same, serves for it (L2).
-    if ensure::only_canary_serves(release) && ensure::is_overdue(cx) {
-        return rollback::run(cx, release);
-    }
     ensure::shift(cx, release, Split::PRIMARY)?;
     ensure::scale_target(cx, release, 0)?;
     cx.say(texts::set_back(&cx.target_name()));

@@ -298,7 +298,7 @@ fn told(node: &Node) -> String {
     )
 }
 
-/// All pairs of disturbances in all scenarios: `AVIARY_EXPLORE=all cargo test -p engine explore`, about 8 minutes.
+/// All pairs of disturbances in all scenarios: `AVIARY_EXPLORE=all cargo test -p engine explore`, about 11 minutes.
 fn is_whole() -> bool {
     std::env::var("AVIARY_EXPLORE").is_ok_and(|scope| scope == "all")
 }
