@@ -1,7 +1,7 @@
 //! `aviary demo`: a good and a bad release, side by side, on the embedded cluster.
 //!
 //! The controller is the real one, wired as in production. Invented are the cluster ([`crate::sandbox`]) and the two applications'
-//! metrics ([`cast`]). Read in this order: this file, [`cast`], [`timeline`], [`verdict`].
+//! metrics (`cast`). Read in this order: this file, `cast`, `timeline`, `verdict`.
 
 mod cast;
 #[cfg(test)]

@@ -6,7 +6,9 @@ use super::{
     Cx, Flow,
     context::Pause,
     ensure::{self, Release},
-    gates, providers, rollback, texts,
+    gates, providers, rollback,
+    strategy::KUBERNETES_ITERATIONS,
+    texts,
 };
 use crate::{
     alerts::texts as alert,
@@ -112,6 +114,7 @@ fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     let target = &release.target.object;
     let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler_minimum(cx));
     ensure::scale_target(cx, release, replicas)?;
+    tell_limits(cx, release);
     cx.event(Event::normal(
         Phase::Progressing,
         texts::new_revision(&cx.target_name()),
@@ -119,6 +122,23 @@ fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     cx.alert(alert::started());
     cx.measure(Measure::Status(Phase::Progressing));
     Ok(progress(cx, release, "start", "the target has a new revision"))
+}
+
+/// Plain Kubernetes cannot share traffic: what the analysis asks for beyond rounds of checks is said once, at the start (controller.md 3.1
+/// step 26; the peer repeats it at every check).
+fn tell_limits(cx: &mut Cx<'_>, release: &Release) {
+    if release.provider.capabilities.weights || cx.canary.spec.skips_analysis() {
+        return;
+    }
+    let analysis = cx.analysis();
+    if !analysis.matches.is_empty() {
+        cx.warn("A/B testing is not supported with the kubernetes provider, analysis.match is ignored".into());
+    }
+    if analysis.iterations() == 0 {
+        cx.warn(format!(
+            "Progressive traffic is not supported with the kubernetes provider, {KUBERNETES_ITERATIONS} iterations are run"
+        ));
+    }
 }
 
 /// Enter Progressing with fresh counters and the revision that is now under analysis.

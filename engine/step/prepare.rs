@@ -1,6 +1,6 @@
 //! Before anything is looked at: what cannot work is refused, what is suspended rests, what is new is registered.
 
-use crds::{Canary, Phase, decode::Unreadable, legacy::Translation, problems::Problem};
+use crds::{Canary, Phase, analysis::Strategy, decode::Unreadable, legacy::Translation, problems::Problem};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -13,6 +13,7 @@ use crate::{
     json::merge_diff,
     objects::kinds,
     routes,
+    scalers::hpa,
     seam::{Act, Done, Event, Measure, Write},
     status::{ACCEPTED, Draft, HELD},
 };
@@ -152,8 +153,9 @@ fn problems(cx: &Cx<'_>) -> Vec<String> {
     }
     let tell = |found: &Problem| format!("{}: {}; {}", found.path, found.problem, found.instead);
     let mut found: Vec<String> = problems.iter().map(tell).collect();
-    if routes::provider(provider).is_none() {
-        found.push(format!("spec.provider: {}", routes::hint(provider)));
+    match routes::provider(provider) {
+        None => found.push(format!("spec.provider: {}", routes::hint(provider))),
+        Some(known) => found.extend(beyond(known, cx.canary)),
     }
     if spec.target_ref.kind != "Deployment" {
         found.push(format!(
@@ -163,6 +165,39 @@ fn problems(cx: &Cx<'_>) -> Vec<String> {
     }
     if spec.service.is_none() {
         found.push("spec.service: it is missing; write at least its port".into());
+    }
+    found
+}
+
+/// What is asked of a provider that cannot do it. It is refused, never done by half (RM-3, RM-4).
+fn beyond(provider: &routes::Provider, canary: &Canary) -> Vec<String> {
+    let mut found = Vec::new();
+    let (can, name) = (provider.capabilities, provider.name);
+    if let Some(scaler) = canary
+        .spec
+        .autoscaler_ref
+        .as_ref()
+        .filter(|scaler| scaler.kind != hpa::KIND)
+    {
+        found.push(format!(
+            "spec.autoscalerRef.kind: {} is not supported by this version",
+            scaler.kind
+        ));
+    }
+    let Some(analysis) = canary.spec.analysis.as_ref().filter(|_| !canary.spec.skips_analysis()) else {
+        return found;
+    };
+    if analysis.session_affinity.is_some() && !can.affinity {
+        found.push(format!(
+            "spec.analysis.sessionAffinity: this version does not support it with provider {name}; remove it"
+        ));
+    }
+    let mirrors = can.mirror && analysis.strategy() == Strategy::BlueGreen;
+    if analysis.mirror == Some(true) && !mirrors {
+        found.push(format!(
+            "spec.analysis.mirror: with provider {name} requests cannot be mirrored in this kind of run; \
+             remove it, or use iterations with a provider that mirrors"
+        ));
     }
     found
 }

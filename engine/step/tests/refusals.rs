@@ -35,6 +35,15 @@ fn what_cannot_work_is_refused_with_a_hint() {
     refused(&json!({"analysis": {"stepWeight": 2.5}}), "stepWeight");
     refused(&json!({"service": {"port": 70_000}}), "port");
     refused(&json!({"service": null}), "spec.service");
+    refused(
+        &json!({"analysis": {"sessionAffinity": {"cookieName": "c"}}}),
+        "sessionAffinity",
+    );
+    refused(&json!({"analysis": {"mirror": true}}), "mirror");
+    refused(
+        &json!({"autoscalerRef": {"kind": "ScaledObject", "name": "app"}}),
+        "ScaledObject",
+    );
     refused(&json!({"targetRef": {"kind": "StatefulSet"}}), "StatefulSet");
 }
 
