@@ -62,6 +62,8 @@ pub struct Model {
     pub decisions: Vec<String>,
     /// Invariants broken so far.
     pub violations: Vec<Violation>,
+    /// Whether the trajectory is kept; forks keep none, as looking at every state is most of their cost.
+    keeps_trajectory: bool,
 }
 
 /// How a step ended.
@@ -112,6 +114,7 @@ impl Model {
             trajectory: Vec::new(),
             decisions: Vec::new(),
             violations: Vec::new(),
+            keeps_trajectory: true,
         };
         model.put(canary_at, canary.clone());
         for (at, object) in objects {
@@ -345,6 +348,9 @@ impl Model {
     }
 
     fn note(&mut self) {
+        if !self.keeps_trajectory {
+            return;
+        }
         let canary = self.canary();
         let status = canary.status.clone().unwrap_or_default();
         let name = canary.spec.provider.as_deref().unwrap_or(&self.settings.mesh_provider);
