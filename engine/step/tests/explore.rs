@@ -225,8 +225,8 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
     if model.canary().spec.suspend == Some(true) {
         model.edit(&canary, &json!({"spec": {"suspend": false}}));
     }
-    broken(&mut model, true, Value::Null);
-    broken(&mut model, false, Value::Null);
+    broken(&mut model, true, &Value::Null);
+    broken(&mut model, false, &Value::Null);
     let mut passed = Vec::new();
     for _ in 0..FRIENDLY_STEPS {
         let hash = fingerprint(&model, WORKING);
@@ -308,7 +308,9 @@ fn steps_of_one_weight_hold_under_every_disturbance() {
 #[test]
 #[ignore = "takes 11 minutes in a debug build"]
 fn all_pairs_of_disturbances() {
-    SCENARIOS.iter().for_each(|scenario| explore(&scenario(), 2, ALL));
+    for scenario in SCENARIOS {
+        explore(&scenario(), 2, ALL);
+    }
 }
 
 #[test]

@@ -71,8 +71,8 @@ pub(super) fn play(model: &mut Model, answers: Answers, step: Move) -> Answers {
         Move::Suspend(suspend) => model.edit(&canary, &json!({"spec": {"suspend": suspend}})),
         Move::DeleteRoute => model.remove(&route_at()),
         Move::Weights(share) => set_weights(model, share),
-        Move::Break(primary) => broken(model, primary, json!("true")),
-        Move::Mend(primary) => broken(model, primary, Value::Null),
+        Move::Break(primary) => broken(model, primary, &json!("true")),
+        Move::Mend(primary) => broken(model, primary, &Value::Null),
         Move::Gate(gate) => return Answers { gate, ..answers },
         Move::Metric(metric) => return Answers { metric, ..answers },
     }
@@ -116,7 +116,7 @@ fn set_weights(model: &mut Model, share: i64) {
 }
 
 /// Break or mend the pods of one side.
-pub(super) fn broken(model: &mut Model, primary: bool, mark: Value) {
+pub(super) fn broken(model: &mut Model, primary: bool, mark: &Value) {
     let at = if primary { primary_at() } else { target_at() };
     let mut object = (*model.get(&at).expect("it is there")).clone();
     merge(&mut object, &json!({"metadata": {"annotations": {"lab/broken": mark}}}));
