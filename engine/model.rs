@@ -63,6 +63,8 @@ pub struct Model {
     pub decisions: Vec<String>,
     /// Invariants broken so far.
     pub violations: Vec<Violation>,
+    /// Whether the trajectory is kept; forks keep none, as looking at every state is most of their cost.
+    keeps_trajectory: bool,
 }
 
 /// How a step ended.
@@ -113,6 +115,7 @@ impl Model {
             trajectory: Vec::new(),
             decisions: Vec::new(),
             violations: Vec::new(),
+            keeps_trajectory: true,
         };
         model.put(canary_at, canary.clone());
         for (at, object) in objects {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 // === impl Model ===
 
 impl Model {
-    /// The same cluster and the same memory; the log is empty, and hooks, queries and faults are those of [`Model::new`].
+    /// The same cluster and the same memory; the log is empty, no trajectory is kept, and hooks, queries and faults are those of [`Model::new`].
     #[must_use]
     pub fn fork(&self) -> Self {
         Self {
@@ -30,6 +30,7 @@ impl Model {
             trajectory: Vec::new(),
             decisions: Vec::new(),
             violations: Vec::new(),
+            keeps_trajectory: false,
         }
     }
 

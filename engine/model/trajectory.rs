@@ -10,6 +10,9 @@ use crate::routes::{Context, provider};
 
 impl Model {
     pub(super) fn note(&mut self) {
+        if !self.keeps_trajectory {
+            return;
+        }
         let canary = self.canary();
         let status = canary.status.clone().unwrap_or_default();
         let name = canary.spec.provider.as_deref().unwrap_or(&self.settings.mesh_provider);
