@@ -1,7 +1,11 @@
 //! The command line: one binary, one subcommand per role.
 
 use clap::{Parser, Subcommand};
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{ErrorKind, Write},
+    process::ExitCode,
+};
 
 use crate::controller;
 
@@ -41,10 +45,7 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Controller(args) => controller::main(*args),
-        Command::Crds => {
-            println!("{}", crds::manifest::yaml());
-            Ok(())
-        }
+        Command::Crds => print(&crds::manifest::yaml()),
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => crate::demo::main(&args),
     };
@@ -54,6 +55,14 @@ pub fn main() -> ExitCode {
             eprintln!("aviary: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Print a document. A reader that has seen enough (`| head`) is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
