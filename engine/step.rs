@@ -18,6 +18,7 @@ mod configs;
 mod context;
 mod ensure;
 mod gates;
+mod outage;
 mod prepare;
 mod promote;
 mod providers;

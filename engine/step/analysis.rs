@@ -8,7 +8,7 @@ use super::{
     ensure::Release,
     gates,
     queries::{self, Aim, Question, Reader},
-    texts,
+    rollout, texts,
 };
 use crate::{
     hooks::{Kind, report},
@@ -102,6 +102,6 @@ fn fail(cx: &Cx<'_>) -> Done {
     } else {
         after(cx.now, cx.interval())
     };
-    let draft = cx.draft().with(|status| status.failed_checks = failed);
+    let draft = rollout::accepted_draft(cx).with(|status| status.failed_checks = failed);
     cx.save("halt", format!("failed checks: {failed}"), draft, wake)
 }

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Cx, Flow, context::Pause};
+use super::{Cx, Flow, context::Pause, outage};
 use crate::{
     ObjectRef,
     configs::{self, Digest, Reference},
@@ -89,11 +89,11 @@ fn look(cx: &mut Cx<'_>, reference: &Reference) -> Flow<Look> {
 }
 
 fn missing(cx: &mut Cx<'_>, reference: &Reference) -> Pause {
-    cx.blocked(format!(
-        "{} is referenced by {} but missing",
-        reference.object,
-        cx.target_name()
-    ))
+    let target = cx.target_name();
+    outage::without_part(
+        cx,
+        format!("{} is referenced by {target} but missing", reference.object),
+    )
 }
 
 /// The object of a read, or the end of the step where it could not be read.

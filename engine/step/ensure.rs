@@ -9,7 +9,7 @@ use super::{
     Cx, Flow,
     configs::{self, Configs},
     context::{Pause, after},
-    prepare, promote,
+    outage, prepare, promote,
 };
 use crate::{
     ObjectRef,
@@ -53,6 +53,9 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
     let at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
     let Seen::Present(object) = cx.object(&at) else {
         let message = format!("{at} is not there; create it, or correct spec.targetRef");
+        if outage::ends_runs(cx.phase) {
+            return Err(outage::without_target(cx, &message));
+        }
         return Err(prepare::refuse(cx, prepare::NO_TARGET, message));
     };
     prepare::take_back(cx, prepare::NO_TARGET)?;
@@ -324,7 +327,8 @@ pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
     }
 }
 
-fn end_of_patience(cx: &Cx<'_>) -> Timestamp {
+/// When waiting ends: `progressDeadlineSeconds` after the last status write or check.
+pub(super) fn end_of_patience(cx: &Cx<'_>) -> Timestamp {
     let seconds = cx.canary.spec.progress_deadline_seconds();
     let patience = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     after(waiting_since(cx), patience)

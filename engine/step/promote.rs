@@ -9,7 +9,7 @@ use super::{
     begin::wait_until_due,
     configs::{self, Configs},
     ensure::{self, Release, Target},
-    rollback, rollout, texts,
+    outage, rollback, rollout, texts,
 };
 use crate::{
     ObjectRef,
@@ -264,9 +264,8 @@ fn write_scaler(cx: &mut Cx<'_>, sync: bool) -> Flow<()> {
     let at = |name: &str| kinds::HORIZONTAL_POD_AUTOSCALER.named(cx.canary.namespace(), name);
     let (source_at, primary_at) = (at(&scaler.name), at(&format!("{}-primary", scaler.name)));
     let Seen::Present(source) = cx.object(&source_at) else {
-        return Err(cx.blocked(format!(
-            "{source_at} is not there; create it, or remove spec.autoscalerRef"
-        )));
+        let cause = format!("{source_at} is not there; create it, or remove spec.autoscalerRef");
+        return Err(outage::without_part(cx, cause));
     };
     let seen = cx.object(&primary_at);
     let current = seen.present().map(|object| &**object);

@@ -36,9 +36,14 @@ pub(super) fn run(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         return keep_canary(cx, release);
     }
     ensure::shift(cx, release, Split::PRIMARY)?;
-    cx.event(Event::warning(Phase::Failed, texts::failed(&cx.canary_name())));
+    tell_failed(cx);
     ensure::scale_target(cx, release, 0)?;
-    Ok(fail(cx, release, 0, None))
+    Ok(end(cx, release, 0, None))
+}
+
+/// Say that the run has failed and its target is scaled down.
+pub(super) fn tell_failed(cx: &mut Cx<'_>) {
+    cx.event(Event::warning(Phase::Failed, texts::failed(&cx.canary_name())));
 }
 
 /// The primary did not become ready while it was being promoted: the canary, which is what works, keeps the traffic.
@@ -50,11 +55,35 @@ pub(super) fn promotion_failed(cx: &mut Cx<'_>, release: &mut Release, cause: &s
 
 fn keep_canary(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     ensure::shift(cx, release, Split::CANARY)?;
-    let note = format!("Promotion failed, {} keeps all traffic.", cx.kind());
-    Ok(fail(cx, release, 100, Some(note)))
+    let note = kept_note(cx);
+    Ok(end(cx, release, 100, Some(note)))
 }
 
-fn fail(cx: &mut Cx<'_>, release: &Release, canary: i64, note: Option<String>) -> Done {
+fn kept_note(cx: &Cx<'_>) -> String {
+    format!("Promotion failed, {} keeps all traffic.", cx.kind())
+}
+
+/// Phase Failed for a run whose canary has all traffic already, as the only version with pods.
+pub(super) fn kept(cx: &mut Cx<'_>) -> Done {
+    cx.warn(texts::kept(&cx.canary_name()));
+    let note = kept_note(cx);
+    fail(cx, 100, Some(note))
+}
+
+/// Phase Failed, with the canary's share of the traffic.
+fn end(cx: &mut Cx<'_>, release: &Release, canary: i64, note: Option<String>) -> Done {
+    // In a run the stored hash is the analysed one and stays (W-4); in Waiting the refused revision was not stored yet.
+    let refused_in_waiting = cx.phase == Phase::Waiting;
+    let mut done = fail(cx, canary, note);
+    if let Some(status) = done.status.as_mut().filter(|_| refused_in_waiting) {
+        status.last_applied_spec = Some(release.revision.clone());
+        status.tracked_configs.clone_from(&release.configs.checksums);
+    }
+    done
+}
+
+/// Phase Failed for a run, with the canary's share of the traffic.
+pub(super) fn fail(cx: &mut Cx<'_>, canary: i64, note: Option<String>) -> Done {
     cx.measure(Measure::Weight {
         primary: 100 - canary,
         canary,
@@ -64,7 +93,6 @@ fn fail(cx: &mut Cx<'_>, release: &Release, canary: i64, note: Option<String>) -
         promoted: false,
         skipped: false,
     });
-    let refused_in_waiting = cx.phase == Phase::Waiting;
     let draft = cx
         .draft()
         .phase(Phase::Failed, cx.kind(), note)
@@ -73,11 +101,6 @@ fn fail(cx: &mut Cx<'_>, release: &Release, canary: i64, note: Option<String>) -
             status.canary_weight = canary;
             status.failed_checks = 0;
             status.iterations = 0;
-            // In a run the stored hash is the analysed one and stays (W-4); in Waiting the refused revision was not stored yet.
-            if refused_in_waiting {
-                status.last_applied_spec = Some(release.revision.clone());
-                status.tracked_configs.clone_from(&release.configs.checksums);
-            }
         });
     let mut done = cx.save("rollback", "the run is not promoted", draft, cx.now);
     done.aftermath = Some(Ending::Failed(cx.phase));

@@ -14,11 +14,13 @@ use crate::{
     readiness::Readiness,
     routes::Split,
     seam::{Done, Measure},
-    status::HELD,
+    status::{Draft, HELD},
 };
 
 /// Reason of condition `Held` while confirm-traffic-increase is closed.
 const TRAFFIC_GATE: &str = "TrafficIncreaseGate";
+/// Reason of condition `Held` while the gateway does not take the route over.
+const GATEWAY: &str = "GatewayNotAccepted";
 
 /// Progressing and WaitingPromotion.
 pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
@@ -39,7 +41,7 @@ pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         return Ok(done);
     }
     if let Err(unready) = ensure::accepted(cx, release)? {
-        return Err(cx.blocked(unready));
+        return Ok(hold_for_gateway(cx, unready));
     }
     cx.checked();
     cx.measure(Measure::Status(cx.phase));
@@ -165,27 +167,56 @@ fn switch(cx: &mut Cx<'_>, release: &mut Release, iteration: i64) -> Flow<Done> 
 }
 
 fn count(cx: &Cx<'_>, iteration: i64) -> Done {
-    let draft = cx
-        .draft()
+    let draft = accepted_draft(cx)
         .phase(Phase::Progressing, cx.kind(), None)
         .with(|status| status.iterations = iteration);
     cx.save("iterate", format!("iteration {iteration}"), draft, cx.in_an_interval())
 }
 
+/// The gateway has not taken the route over: nothing that it would be asked to share can be judged. No reason for a rollback, which
+/// it would not take over either (RM-11).
+fn hold_for_gateway(cx: &mut Cx<'_>, unready: String) -> Done {
+    cx.warn(unready.clone());
+    if is_held(cx, GATEWAY) {
+        return cx.wake_in("blocked", unready, cx.interval());
+    }
+    let draft = cx
+        .draft()
+        .without(HELD)
+        .condition(HELD, "True", GATEWAY, unready.clone());
+    cx.save("blocked", unready, draft, cx.in_an_interval())
+}
+
+fn is_held(cx: &Cx<'_>, reason: &str) -> bool {
+    cx.status().condition(HELD).is_some_and(|held| held.reason == reason)
+}
+
+/// A draft for a run whose route the gateway has taken over.
+pub(super) fn accepted_draft(cx: &Cx<'_>) -> Draft {
+    if is_held(cx, GATEWAY) {
+        return cx.draft().without(HELD);
+    }
+    cx.draft()
+}
+
 /// The weight is held; the status says since when and by whom, and the owner is told once (W-27).
 fn hold_traffic(cx: &mut Cx<'_>, closed: &gates::Closed) -> Done {
-    if cx.status().condition(HELD).is_some() {
+    if is_held(cx, TRAFFIC_GATE) {
         return cx.wake_in("hold", "confirm-traffic-increase is closed", cx.interval());
     }
     gates::tell(cx, closed);
     let note = format!("Waiting for approval of the traffic increase by gate {}.", closed.name);
-    let draft = cx.draft().condition(HELD, "True", TRAFFIC_GATE, note);
+    let draft = accepted_draft(cx).condition(HELD, "True", TRAFFIC_GATE, note);
     cx.save("hold", "confirm-traffic-increase is closed", draft, cx.in_an_interval())
 }
 
 /// The promotion is held. Weight and iterations stay as they are, so the status tells the truth (W-23).
 fn hold_promotion(cx: &mut Cx<'_>, closed: &gates::Closed) -> Done {
     if cx.phase == Phase::WaitingPromotion {
+        if is_held(cx, GATEWAY) {
+            let draft = accepted_draft(cx);
+            return cx.save("hold", "the route is accepted again", draft, cx.in_an_interval());
+        }
         return cx.wake_in("hold", "confirm-promotion is closed", cx.interval());
     }
     gates::tell(cx, closed);

@@ -5,5 +5,6 @@ mod dark;
 mod explore;
 mod fixture;
 mod gates;
+mod outage;
 mod refusals;
 mod runs;

@@ -202,3 +202,45 @@ fn a_moment_without_pods_behind_a_gate_is_not_a_passed_deadline() {
         model.decisions.last()
     );
 }
+
+/// What the gateway says of the route, at the route's newest generation.
+fn gateway_says(model: &mut Model, status: &str) {
+    let mut route = (*model.get(&route_at()).unwrap()).clone();
+    let generation = route["metadata"]["generation"].clone();
+    let accepted = json!({"type": "Accepted", "status": status, "reason": "Because", "message": "no listener",
+        "observedGeneration": generation});
+    route["status"]["parents"] = json!([{
+        "parentRef": {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw", "namespace": "default"},
+        "controllerName": "gw.test/controller", "conditions": [accepted]}]);
+    model.put(route_at(), route);
+}
+
+#[test]
+fn a_route_that_is_not_accepted_holds_the_run_and_says_since_when() {
+    for metrics in ["100", "1"] {
+        let mut model = released_with(model(&json!({}), metrics, "0.2"));
+        for _ in 0..60 {
+            if model
+                .get(&route_at())
+                .is_some_and(|route| route["spec"]["rules"][0]["backendRefs"][1]["weight"] == 20)
+            {
+                break;
+            }
+            model.run_until(&ENDS, 1);
+        }
+        gateway_says(&mut model, "False");
+        model.run_until(&ENDS, 5);
+        let held = model.canary().status.unwrap().condition("Held").cloned().expect("held");
+        assert_eq!(held.reason, "GatewayNotAccepted");
+        assert!(held.message.as_deref().unwrap_or_default().contains("not accepted"));
+        let writes = model.writes;
+        assert!(!model.run_until(&ENDS, 200), "no rollback (RM-11)");
+        assert_eq!(model.writes, writes, "told once in the status");
+        let again = model.canary().status.unwrap().condition("Held").cloned();
+        assert_eq!(again, Some(held));
+        gateway_says(&mut model, "True");
+        model.run_until(&ENDS, 1);
+        assert_eq!(model.canary().status.unwrap().condition("Held"), None, "{metrics}");
+        assert_clean(&model);
+    }
+}
