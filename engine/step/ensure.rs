@@ -334,6 +334,11 @@ pub(super) fn end_of_patience(cx: &Cx<'_>) -> Timestamp {
     after(waiting_since(cx), patience)
 }
 
+/// Whether `progressDeadlineSeconds` have passed since the last status write or check.
+pub(super) fn is_overdue(cx: &Cx<'_>) -> bool {
+    cx.now >= end_of_patience(cx)
+}
+
 /// Only the target has available pods.
 pub(super) fn only_canary_serves(release: &Release) -> bool {
     available(&release.primary) == 0 && available(&release.target.object) > 0
