@@ -84,6 +84,15 @@ impl Router {
         })
     }
 
+    /// How busy the pool is: reads, groups of writes and status saves that wait or run.
+    pub fn busy(&self) -> [(&'static str, usize); 3] {
+        [
+            ("reads", READS - self.reads.free()),
+            ("applies", APPLIES - self.applies.free()),
+            ("saves", SAVES - self.saves.free()),
+        ]
+    }
+
     /// The object as it is on the API server; `None` where there is none.
     pub async fn read(&self, of: ObjectRef) -> Result<Option<Arc<Value>>, Trouble> {
         self.reads.send(Read(of)).await.unwrap_or_else(|gone| Err(lost(gone)))

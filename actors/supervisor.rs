@@ -6,6 +6,7 @@
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
 use engine::{Event, objects::kinds};
 use futures::future::join_all;
+use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -13,7 +14,9 @@ use crate::{
     canary::{CanaryActor, Observe, Retire, Snapshot, Tools},
     desk::{Death, Desk, News},
     mail::{Bell, Mail},
-    notifier::Notify,
+    metrics::QUERIES_MAX,
+    notifier::{NOTICES_MAX, Notify},
+    webhook::CALLS_MAX,
     world::World,
 };
 
@@ -31,10 +34,28 @@ const OBSERVE_WAIT: Duration = Duration::from_secs(1);
 #[rtype(result = "()")]
 pub struct Sort;
 
-/// Show the state of all canaries.
+/// Show the state of all actors.
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Vec<Snapshot>")]
+#[rtype(result = "State")]
 pub struct ObserveAll;
+
+/// State of all actors, for people and tests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// Canaries that are looked after, living or waiting to be made again.
+    pub children: usize,
+    /// Actors started so far.
+    pub lives: u64,
+    /// Canaries whose actor has died and is to be replaced, with its deaths in a row.
+    pub dying: BTreeMap<String, u32>,
+    /// Messages that wait or are handled, by pool.
+    pub busy: BTreeMap<&'static str, usize>,
+    /// Kinds whose cache is not filled.
+    pub unsynced: Vec<&'static str>,
+    /// The canary actors that answered within a second.
+    pub canaries: Vec<Snapshot>,
+}
 
 /// Let all canaries finish their steps and end; answered when they have.
 #[derive(Clone, Copy, Debug, Message)]
@@ -211,6 +232,24 @@ impl Supervisor {
         self.tools.series.count_canaries(&by_namespace);
     }
 
+    /// The state without the canaries' own.
+    fn state(&self) -> State {
+        let tools = &self.tools;
+        let mut busy: BTreeMap<&'static str, usize> = tools.router.busy().into();
+        busy.insert("hooks", CALLS_MAX - tools.hooks.free());
+        busy.insert("queries", QUERIES_MAX - tools.queries.free());
+        busy.insert("notices", NOTICES_MAX - tools.notifier.notify.free());
+        let dead = self.children.iter().filter(|(_, child)| child.dead);
+        State {
+            children: self.children.len(),
+            lives: self.lives,
+            dying: dead.map(|(key, child)| (key.clone(), child.deaths)).collect(),
+            busy,
+            unsynced: tools.caches.unsynced().iter().map(|kind| kind.kind).collect(),
+            canaries: Vec::new(),
+        }
+    }
+
     fn contacts(&self) -> Vec<Contact> {
         self.children
             .values()
@@ -271,17 +310,18 @@ impl Handler<Born> for Supervisor {
 }
 
 impl Handler<ObserveAll> for Supervisor {
-    type Result = ResponseFuture<Vec<Snapshot>>;
+    type Result = ResponseFuture<State>;
 
     fn handle(&mut self, _: ObserveAll, _: &mut Self::Context) -> Self::Result {
-        let contacts = self.contacts();
+        let (contacts, mut state) = (self.contacts(), self.state());
         Box::pin(async move {
             let answers = join_all(
                 contacts
                     .iter()
                     .map(|contact| contact.observe.send(Observe).timeout(OBSERVE_WAIT)),
             );
-            answers.await.into_iter().flatten().collect()
+            state.canaries = answers.await.into_iter().flatten().collect();
+            state
         })
     }
 }

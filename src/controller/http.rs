@@ -40,7 +40,7 @@ impl Answers {
         }
     }
 
-    /// From now on `/debug/state` shows the canaries of this supervisor.
+    /// From now on `/debug/state` shows this supervisor and its canaries.
     pub(super) fn watch(&self, supervisor: Addr<Supervisor>) {
         self.supervisor.set(supervisor).ok();
     }
@@ -94,7 +94,7 @@ async fn state(answers: web::Data<Answers>) -> HttpResponse {
         return HttpResponse::ServiceUnavailable().body("this replica does not act");
     };
     match supervisor.send(ObserveAll).await {
-        Ok(canaries) => HttpResponse::Ok().json(canaries),
+        Ok(state) => HttpResponse::Ok().json(state),
         Err(error) => HttpResponse::ServiceUnavailable().body(error.to_string()),
     }
 }

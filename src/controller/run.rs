@@ -312,7 +312,8 @@ impl Controller {
 
     /// The state of all canary actors.
     pub async fn observe(&self) -> Vec<Snapshot> {
-        self.supervisor.send(ObserveAll).await.unwrap_or_default()
+        let state = self.supervisor.send(ObserveAll).await.unwrap_or_default();
+        state.canaries
     }
 
     /// The text of `/metrics`.
