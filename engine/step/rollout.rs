@@ -25,6 +25,9 @@ const GATEWAY: &str = "GatewayNotAccepted";
 /// Progressing and WaitingPromotion.
 pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     begin::restart_on_change(cx, release)?;
+    if is_copied(cx, release) {
+        return Ok(promote::resume(cx));
+    }
     if cx.status().failed_checks >= cx.analysis().threshold() && !cx.canary.spec.skips_analysis() {
         return rollback::on_threshold(cx, release);
     }
@@ -49,6 +52,17 @@ pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         return Ok(failed);
     }
     make(cx, release)
+}
+
+/// Whether a promotion was interrupted after its copy and before its status. The primary has the revision then, so a check that fails
+/// now must not end in a rollback to what is no longer there. An id alone does not tell: an earlier, failed promotion of the same
+/// revision leaves it, too, and so does a config that was set back. The run must also have reached its promotion.
+fn is_copied(cx: &Cx<'_>, release: &Release) -> bool {
+    if cx.canary.spec.skips_analysis() || !promote::has_revision(cx, release) {
+        return false;
+    }
+    let can = release.provider.capabilities;
+    strategy::next(&cx.analysis(), can, release.split, cx.status().iterations) == Move::Promote
 }
 
 /// Both sides must be ready; a side that will not become ready any more ends the run.
