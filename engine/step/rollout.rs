@@ -1,6 +1,6 @@
 //! One check of a run: wait for its time, wait for the pods, look at hooks and metrics, and make one move.
 
-use crds::Phase;
+use crds::{Phase, analysis::Strategy};
 
 use super::{
     Cx, Flow, analysis, begin,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     hooks::Kind,
     readiness::Readiness,
-    routes::Split,
+    routes::{Capabilities, Split},
     seam::{Done, Measure},
     status::{Draft, HELD},
 };
@@ -96,7 +96,7 @@ fn make(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     let analysis = cx.analysis();
     let can = release.provider.capabilities;
     let next = strategy::next(&analysis, can, release.split, cx.status().iterations);
-    let progressive = can.weights && analysis.strategy() == crds::analysis::Strategy::Canary;
+    let progressive = can.weights && analysis.strategy() == Strategy::Canary;
     if progressive
         && cx.phase != Phase::WaitingPromotion
         && let Err(closed) = gates::confirm(cx, Kind::ConfirmTrafficIncrease, cx.phase)?
@@ -106,6 +106,7 @@ fn make(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     match next {
         Move::Shift { canary } => shift(cx, release, canary),
         Move::Iterate { iteration, of, split } => iterate(cx, release, iteration, of, split),
+        Move::Promote if is_approved(cx, can) => promote::begin(cx, release),
         Move::Switch { .. } | Move::Promote => match gates::confirm(cx, Kind::ConfirmPromotion, Phase::Progressing)? {
             Err(closed) => Ok(hold_promotion(cx, &closed)),
             Ok(()) => match next {
@@ -114,6 +115,12 @@ fn make(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
             },
         },
     }
+}
+
+/// Blue/green asks for its approval at the switch, and a run that has switched is in Progressing again (W-23: one approval).
+fn is_approved(cx: &Cx<'_>, can: Capabilities) -> bool {
+    let counts = !can.weights || cx.analysis().strategy() == Strategy::BlueGreen;
+    counts && cx.phase == Phase::Progressing
 }
 
 fn shift(cx: &mut Cx<'_>, release: &mut Release, canary: i64) -> Flow<Done> {

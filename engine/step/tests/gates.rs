@@ -285,3 +285,25 @@ fn a_rollback_that_could_not_be_written_is_tried_again_after_a_pause() {
     assert_eq!(*calls.borrow() - before, 3, "once for each attempt");
     assert_clean(&model);
 }
+
+#[test]
+fn blue_green_asks_for_one_approval() {
+    for provider in ["gatewayapi:v1", "kubernetes"] {
+        let spec = json!({"provider": provider, "analysis": {"stepWeight": null, "maxWeight": null, "iterations": 2,
+            "webhooks": [{"name": "gate", "type": "confirm-promotion", "url": "http://gate.test/"}]}});
+        let mut model = model(&spec, "100", "0.2");
+        let calls = Rc::new(RefCell::new(0));
+        let log = calls.clone();
+        model.hooks = Box::new(move |_, _| {
+            *log.borrow_mut() += 1;
+            Ok(answer(if *log.borrow() == 3 { 200 } else { 403 }, ""))
+        });
+        let mut model = released_with(model);
+        finish(&mut model);
+        assert_eq!(model.phase(), Phase::Succeeded);
+        assert_eq!(*calls.borrow(), 3, "refused twice, approved once: {provider}");
+        let waits = model.alerts.iter().filter(|alert| alert.message.contains("waiting"));
+        assert_eq!(waits.count(), 1);
+        assert_clean(&model);
+    }
+}
