@@ -182,6 +182,8 @@ impl<'a> Cx<'a> {
         self.events.clear();
         self.alerts.clear();
         self.measures.clear();
+        // The check did not come to its end: it is made again after the pause, not after an interval (RM-12).
+        self.checked = false;
         if tell {
             self.warn(format!("{object}: {trouble}"));
         }

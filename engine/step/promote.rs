@@ -41,8 +41,25 @@ pub(super) fn create_primary(cx: &mut Cx<'_>, target: &Target, at: &ObjectRef, c
 pub(super) fn begin(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
     cx.say(texts::copying(&cx.target_name(), &primary_name(cx)));
     copy_to_primary(cx, release)?;
+    Ok(enter(cx, "the analysis is complete"))
+}
+
+/// Go on with a promotion whose copy is made and whose status is not: its event was not told either.
+pub(super) fn resume(cx: &mut Cx<'_>) -> Done {
+    cx.say(texts::copying(&cx.target_name(), &primary_name(cx)));
+    enter(cx, "the copy was made before an interruption")
+}
+
+fn enter(cx: &Cx<'_>, why: &str) -> Done {
     let draft = cx.draft().phase(Phase::Promoting, cx.kind(), None).without(HELD);
-    Ok(cx.save("promote", "the analysis is complete", draft, cx.in_an_interval()))
+    cx.save("promote", why, draft, cx.in_an_interval())
+}
+
+/// Whether the primary carries the id of this revision with these configs. The id tells, not the content: an admission webhook may
+/// have changed that, and would at every attempt.
+pub(super) fn has_revision(cx: &Cx<'_>, release: &Release) -> bool {
+    let id = projection(cx, release).flagger_id;
+    release.primary["spec"]["template"]["metadata"]["annotations"][workloads::FLAGGER_ID] == id
 }
 
 fn primary_name(cx: &Cx<'_>) -> String {
@@ -192,9 +209,7 @@ pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<D
         ensure::shift(cx, release, Split::PRIMARY)?;
     }
     // A primary that has the revision already is from an attempt that was interrupted: the target may be at zero by now.
-    // Its id tells, not its content: an admission webhook may have changed that, and would at every attempt.
-    let id = projection(cx, release).flagger_id;
-    if release.primary["spec"]["template"]["metadata"]["annotations"][workloads::FLAGGER_ID] != id {
+    if !has_revision(cx, release) {
         if let Some(done) = rollout::wait_for_pods(cx, release)? {
             return Ok(done);
         }

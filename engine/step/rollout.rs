@@ -1,6 +1,6 @@
 //! One check of a run: wait for its time, wait for the pods, look at hooks and metrics, and make one move.
 
-use crds::Phase;
+use crds::{Phase, analysis::Strategy};
 
 use super::{
     Cx, Flow, analysis, begin,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     hooks::Kind,
     readiness::Readiness,
-    routes::Split,
+    routes::{Capabilities, Split},
     seam::{Done, Measure},
     status::{Draft, HELD},
 };
@@ -25,6 +25,9 @@ const GATEWAY: &str = "GatewayNotAccepted";
 /// Progressing and WaitingPromotion.
 pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     begin::restart_on_change(cx, release)?;
+    if is_copied(cx, release) {
+        return Ok(promote::resume(cx));
+    }
     if cx.status().failed_checks >= cx.analysis().threshold() && !cx.canary.spec.skips_analysis() {
         return rollback::on_threshold(cx, release);
     }
@@ -72,6 +75,17 @@ fn catch_up(cx: &mut Cx<'_>, release: &Release) -> Option<Done> {
     Some(cx.save("catch-up", format!("weight {canary}"), draft, cx.in_an_interval()))
 }
 
+/// Whether a promotion was interrupted after its copy and before its status. The primary has the revision then, so a check that fails
+/// now must not end in a rollback to what is no longer there. An id alone does not tell: an earlier, failed promotion of the same
+/// revision leaves it, too, and so does a config that was set back. The run must also have reached its promotion.
+fn is_copied(cx: &Cx<'_>, release: &Release) -> bool {
+    if cx.canary.spec.skips_analysis() || !promote::has_revision(cx, release) {
+        return false;
+    }
+    let can = release.provider.capabilities;
+    strategy::next(&cx.analysis(), can, release.split, cx.status().iterations) == Move::Promote
+}
+
 /// Both sides must be ready; a side that will not become ready any more ends the run.
 pub(super) fn wait_for_pods(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
     let sides = [
@@ -103,7 +117,7 @@ fn make(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     let analysis = cx.analysis();
     let can = release.provider.capabilities;
     let next = strategy::next(&analysis, can, release.split, cx.status().iterations);
-    let progressive = can.weights && analysis.strategy() == crds::analysis::Strategy::Canary;
+    let progressive = can.weights && analysis.strategy() == Strategy::Canary;
     if progressive
         && cx.phase != Phase::WaitingPromotion
         && let Err(closed) = gates::confirm(cx, Kind::ConfirmTrafficIncrease, cx.phase)?
@@ -113,6 +127,7 @@ fn make(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     match next {
         Move::Shift { canary } => shift(cx, release, canary),
         Move::Iterate { iteration, of, split } => iterate(cx, release, iteration, of, split),
+        Move::Promote if is_approved(cx, can) => promote::begin(cx, release),
         Move::Switch { .. } | Move::Promote => match gates::confirm(cx, Kind::ConfirmPromotion, Phase::Progressing)? {
             Err(closed) => Ok(hold_promotion(cx, &closed)),
             Ok(()) => match next {
@@ -121,6 +136,12 @@ fn make(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
             },
         },
     }
+}
+
+/// Blue/green asks for its approval at the switch, and a run that has switched is in Progressing again (W-23: one approval).
+fn is_approved(cx: &Cx<'_>, can: Capabilities) -> bool {
+    let counts = !can.weights || cx.analysis().strategy() == Strategy::BlueGreen;
+    counts && cx.phase == Phase::Progressing
 }
 
 fn shift(cx: &mut Cx<'_>, release: &mut Release, canary: i64) -> Flow<Done> {

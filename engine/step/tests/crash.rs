@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use crate::{
-    model::{End, Model},
+    model::{End, Model, answer, vector},
     seam::Trouble,
 };
 use crds::Phase;
@@ -93,6 +93,78 @@ fn a_skipped_analysis_survives_a_stop_after_every_write() {
 fn blue_green_survives_a_stop_after_every_write() {
     let spec = json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 2}});
     every_stop_ends_as_an_undisturbed_run(&spec, "100");
+}
+
+/// Stop after every write; where the copy was made and its status was not, the metrics turn bad. Says how many such stops there were.
+fn stops_after_the_copy(spec: &Value) -> usize {
+    let undisturbed = play(spec, "100", None).writes;
+    let mut found = 0;
+    for stop in 0..undisturbed {
+        let mut model = released(spec);
+        model.stop_after = Some(stop);
+        let stopped = !model.run_until(&ENDS, 200) && image(&model, &primary_at()) == "app:2";
+        if !stopped || model.phase() != Phase::Progressing {
+            continue;
+        }
+        found += 1;
+        (model.stop_after, model.last_check) = (None, None);
+        model.queries = Box::new(|_, _| Ok(answer(200, &vector("1"))));
+        model.settle();
+        finish(&mut model);
+        assert_eq!(model.phase(), Phase::Succeeded, "{:#?}", model.trajectory);
+        assert_eq!(image(&model, &primary_at()), "app:2");
+        let copies = model
+            .events
+            .iter()
+            .filter(|event| event.message.starts_with("Copying app.test"));
+        assert_eq!(copies.count(), 1);
+        assert_clean(&model);
+    }
+    found
+}
+
+#[test]
+fn a_promotion_goes_on_after_its_copy_though_the_metrics_turn_bad() {
+    let rounds = json!({"stepWeight": null, "maxWeight": null, "iterations": 2});
+    let mut matched = rounds.clone();
+    matched["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+    for spec in [
+        json!({}),
+        json!({"analysis": rounds}),
+        json!({"analysis": matched}),
+        json!({"provider": "kubernetes", "analysis": rounds}),
+    ] {
+        assert_eq!(stops_after_the_copy(&spec), 1, "{spec}");
+    }
+}
+
+#[test]
+fn a_revision_that_a_failed_promotion_left_on_the_primary_is_analysed_again() {
+    let mut model = released(&json!({"progressDeadlineSeconds": 30}));
+    assert!(model.run_until(&[Phase::Promoting], 60));
+    let never_ready = |value: Value| json!({"metadata": {"annotations": {"lab/never-ready": value}}});
+    let ready = json!({"spec": {"template": never_ready(Value::Null)}});
+    model.edit(
+        &primary_at(),
+        &json!({"spec": {"template": never_ready("true".into())}}),
+    );
+    finish(&mut model);
+    assert_eq!(model.phase(), Phase::Failed);
+    model.edit(&primary_at(), &ready);
+    model.settle();
+    set_image(&mut model, "app:3");
+    assert!(model.run_until(&[Phase::Progressing], 10));
+    reach(&mut model, 20);
+    set_image(&mut model, "app:2");
+    let before = model.trajectory.len();
+    finish(&mut model);
+    let run = model.trajectory[before..].join("\n");
+    assert!(run.contains("Progressing 80/20 weight=20"), "{run}");
+    assert_eq!(
+        (model.phase(), image(&model, &primary_at())),
+        (Phase::Succeeded, "app:2".into())
+    );
+    assert_clean(&model);
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! Hooks: what each kind of answer does.
 
 use super::fixture::*;
-use crate::model::{Model, answer};
+use crate::{
+    model::{Model, answer},
+    seam::Trouble,
+};
 use crds::Phase;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::{cell::RefCell, rc::Rc};
 
@@ -241,6 +245,65 @@ fn a_route_that_is_not_accepted_holds_the_run_and_says_since_when() {
         gateway_says(&mut model, "True");
         model.run_until(&ENDS, 1);
         assert_eq!(model.canary().status.unwrap().condition("Held"), None, "{metrics}");
+        assert_clean(&model);
+    }
+}
+
+#[test]
+fn a_rollback_that_could_not_be_written_is_tried_again_after_a_pause() {
+    let mut model = model(
+        &json!({"analysis": {"interval": "60s", "webhooks": [{"name": "stop", "type": "rollback", "url": "http://stop.test/"}]}}),
+        "100",
+        "0.2",
+    );
+    let calls = Rc::new(RefCell::new(0));
+    let log = calls.clone();
+    model.hooks = Box::new(move |canary, _| {
+        *log.borrow_mut() += 1;
+        let weight = canary.status.as_ref().map_or(0, |status| status.canary_weight);
+        Ok(answer(if weight >= 20 { 200 } else { 403 }, ""))
+    });
+    let mut model = released_with(model);
+    reach(&mut model, 20);
+    model.now = model.now.checked_add(SignedDuration::from_secs(60)).unwrap();
+    let route_writes = Rc::new(RefCell::new(0));
+    let count = route_writes.clone();
+    model.fault = Box::new(move |write| {
+        if write.object != route_at() {
+            return Ok(());
+        }
+        *count.borrow_mut() += 1;
+        if *count.borrow() <= 2 {
+            return Err(Trouble::Unavailable("no answer".into()));
+        }
+        Ok(())
+    });
+    let (start, before) = (model.now, *calls.borrow());
+    assert!(model.run_until(&ENDS, 10), "{:#?}", model.decisions);
+    assert_eq!(model.phase(), Phase::Failed);
+    assert_eq!(model.now.duration_since(start).as_secs(), 10, "two pauses of 5 s");
+    assert_eq!(*calls.borrow() - before, 3, "once for each attempt");
+    assert_clean(&model);
+}
+
+#[test]
+fn blue_green_asks_for_one_approval() {
+    for provider in ["gatewayapi:v1", "kubernetes"] {
+        let spec = json!({"provider": provider, "analysis": {"stepWeight": null, "maxWeight": null, "iterations": 2,
+            "webhooks": [{"name": "gate", "type": "confirm-promotion", "url": "http://gate.test/"}]}});
+        let mut model = model(&spec, "100", "0.2");
+        let calls = Rc::new(RefCell::new(0));
+        let log = calls.clone();
+        model.hooks = Box::new(move |_, _| {
+            *log.borrow_mut() += 1;
+            Ok(answer(if *log.borrow() == 3 { 200 } else { 403 }, ""))
+        });
+        let mut model = released_with(model);
+        finish(&mut model);
+        assert_eq!(model.phase(), Phase::Succeeded);
+        assert_eq!(*calls.borrow(), 3, "refused twice, approved once: {provider}");
+        let waits = model.alerts.iter().filter(|alert| alert.message.contains("waiting"));
+        assert_eq!(waits.count(), 1);
         assert_clean(&model);
     }
 }
