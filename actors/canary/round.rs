@@ -5,7 +5,7 @@ use engine::{
     Ask, Done, ObjectRef, Outcome, Step, View, Write, configs,
     invariants::{self, Violation},
     objects::{kinds, resource_version},
-    seam::{Act, Decision, Trouble},
+    seam::{Act, Decision, Measure, Trouble},
     step::{Input, refused},
 };
 use futures::future::join_all;
@@ -220,11 +220,16 @@ impl Round<'_> {
     /// Save the status, then tell. What could not be saved is not told: the next step does it again.
     async fn finish(&mut self, canary: &mut Canary, mut done: Done) -> (Phase, Done) {
         let before = canary.status.as_ref().map_or(Phase::New, |status| status.phase);
+        let mut entered = None;
         if let Some(status) = done.status.take() {
             match self.tools.router.save(canary.clone(), status.clone()).await {
                 Ok(saved) => self.saved(&saved),
                 Err(trouble) => return (before, self.later("unsaved", &trouble.to_string())),
             }
+            // What is stored now; a measure of the step may show the phase that it began in. The series carry the target's name, which
+            // a Canary that cannot be read may not have.
+            let named = !canary.spec.target_ref.name.is_empty();
+            entered = named.then_some(Measure::Status(status.phase));
             canary.status = Some(status);
         }
         if done.checked {
@@ -232,7 +237,7 @@ impl Round<'_> {
             let seconds = self.tools.world.now().duration_since(self.now).as_secs_f64();
             self.tools.series.checked(canary, seconds);
         }
-        for measure in &done.measures {
+        for measure in done.measures.iter().chain(&entered) {
             self.tools.series.apply(canary, measure);
         }
         self.report(canary, &invariants::overdue(canary, self.now));

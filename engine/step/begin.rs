@@ -204,7 +204,13 @@ fn adopt(cx: &Cx<'_>, release: &Release) -> Done {
 
 /// Whether the target is again exactly what the primary runs: nothing is left to release (W-7).
 fn set_back(cx: &mut Cx<'_>, release: &Release) -> Flow<bool> {
-    if cx.status().last_promoted_spec.as_deref() != Some(release.revision.as_str()) {
+    // The peer's hash of what was promoted cannot be compared, but the primary can.
+    let promoted = if promoted_is_peers(cx) {
+        runs_target(cx, release)
+    } else {
+        cx.status().last_promoted_spec.as_deref() == Some(release.revision.as_str())
+    };
+    if !promoted {
         return Ok(false);
     }
     let pairs = super::configs::pairs(cx, &release.configs.tracked)?;
@@ -234,6 +240,7 @@ fn end_set_back(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
             status.iterations = 0;
             status.failed_checks = 0;
             status.last_applied_spec = Some(release.revision.clone());
+            status.last_promoted_spec = Some(release.revision.clone());
             status.tracked_configs.clone_from(&release.configs.checksums);
         });
     Ok(cx.save("set-back", "the target is what the primary runs", draft, cx.now))
@@ -274,12 +281,17 @@ fn follow(cx: &Cx<'_>, release: &Release) -> Done {
 /// (controller.md 1.7, S6); after a failure the present target is what failed.
 fn take_over(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
     let status = cx.status();
-    if !status.last_applied_spec.as_deref().is_some_and(revision::is_peers) {
+    let applied = status.last_applied_spec.as_deref();
+    let applied_is_peers = applied.is_some_and(revision::is_peers);
+    // After a run that was taken over and failed, only the promoted hash is the peer's. A target that is still the failed one, or a
+    // further one, is no matter of that.
+    let set_back = promoted_is_peers(cx) && applied != Some(release.revision.as_str());
+    if !applied_is_peers && !set_back {
         return Ok(());
     }
-    let expected = super::promote::projection(cx, release).promoted(&release.target.object, &release.primary);
-    let same = workloads::runs_same(&release.primary, &expected);
-    if cx.phase != Phase::Failed && !same {
+    let same = runs_target(cx, release);
+    let judged = applied_is_peers && cx.phase == Phase::Failed;
+    if !same && !judged {
         return Ok(());
     }
     let draft = cx.draft().with(|status| {
@@ -294,6 +306,17 @@ fn take_over(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
         draft,
         cx.now,
     )))
+}
+
+fn promoted_is_peers(cx: &Cx<'_>) -> bool {
+    let status = cx.status();
+    status.last_promoted_spec.as_deref().is_some_and(revision::is_peers)
+}
+
+/// Whether the primary runs what a promotion of the target would give it.
+fn runs_target(cx: &Cx<'_>, release: &Release) -> bool {
+    let expected = super::promote::projection(cx, release).promoted(&release.target.object, &release.primary);
+    workloads::runs_same(&release.primary, &expected)
 }
 
 /// `minReplicas` of the target's scaler, where one is referenced and found.

@@ -1,7 +1,12 @@
 //! Where one side has no pods, or someone else moves the weights: no phase may last for ever, nothing may go dark.
 
 use super::fixture::*;
-use crate::{objects::kinds, revision, seam::Trouble};
+use crate::{
+    model::{answer, vector},
+    objects::kinds,
+    revision,
+    seam::Trouble,
+};
 use crds::Phase;
 use serde_json::json;
 
@@ -131,4 +136,41 @@ fn a_skipped_analysis_ends_though_an_admission_webhook_changes_the_primary() {
     }
     assert_eq!(model.phase(), Phase::Succeeded, "{:#?}", model.decisions);
     assert_eq!(image(&model, &primary_at()), "app:2");
+}
+
+#[test]
+fn a_target_that_is_set_back_after_a_run_of_the_peer_is_not_new() {
+    for fails in [true, false] {
+        let mut model = released(&json!({"analysis": {"threshold": 2}}));
+        reach(&mut model, 20);
+        let at = model.canary_at.clone();
+        let peers = json!({"status": {"lastAppliedSpec": "5fc94b7ccf", "lastPromotedSpec": "7cc9856bbd"}});
+        model.edit(&at, &peers);
+        model.step();
+        if fails {
+            model.queries = Box::new(|_, _| Ok(answer(200, &vector("1"))));
+            finish(&mut model);
+            assert_eq!(model.phase(), Phase::Failed);
+        }
+        let (phase, before) = (model.phase(), model.trajectory.len());
+        set_image(&mut model, "app:1");
+        if !fails {
+            finish(&mut model);
+        }
+        model.run_until(&[Phase::Progressing], 5);
+        let after = model.trajectory[before..].join("\n");
+        assert!(!fails || (model.phase() == phase && after.is_empty()), "{after}");
+        assert!(fails || model.phase() == Phase::Succeeded, "{after}");
+        let restarts = model.events.iter().filter(|event| event.message.contains("Restarting"));
+        assert_eq!(restarts.count(), 0);
+        let status = model.canary().status.unwrap();
+        let revision = Some(revision::of_deployment(&model.get(&target_at()).unwrap()));
+        assert_eq!(
+            (&status.last_applied_spec, &status.last_promoted_spec),
+            (&revision, &revision)
+        );
+        set_image(&mut model, "app:2");
+        assert!(model.run_until(&[Phase::Progressing], 5), "the same again is new");
+        assert_clean(&model);
+    }
 }
