@@ -53,7 +53,7 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
     let at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
     let Seen::Present(object) = cx.object(&at) else {
         let message = format!("{at} is not there; create it, or correct spec.targetRef");
-        if outage::ends_runs(cx.phase) {
+        if outage::ends_runs(cx.phase) || cx.phase == Phase::Finalising {
             return Err(outage::without_target(cx, &message));
         }
         return Err(prepare::refuse(cx, prepare::NO_TARGET, message));

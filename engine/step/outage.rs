@@ -2,7 +2,7 @@
 
 use crds::Phase;
 
-use super::{Cx, Flow, Pause, ensure, rollback};
+use super::{Cx, Flow, Pause, ensure, promote, rollback};
 use crate::{
     ObjectRef,
     alerts::texts as alert,
@@ -19,6 +19,11 @@ pub(super) fn ends_runs(phase: Phase) -> bool {
 
 /// The target is gone, and all canary pods with it: the run ends at once, or traffic would stay on pods that do not exist.
 pub(super) fn without_target(cx: &mut Cx<'_>, cause: &str) -> Pause {
+    if cx.phase == Phase::Finalising {
+        // The primary has the revision and the traffic; all that was left was to scale the target down.
+        cx.warn(cause.to_owned());
+        return Pause::end(promote::succeeded(cx, false));
+    }
     ended(end_run(cx, cause))
 }
 

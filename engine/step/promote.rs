@@ -231,6 +231,11 @@ pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<D
 
 fn succeed(cx: &mut Cx<'_>, release: &Release, skipped: bool) -> Flow<Done> {
     ensure::scale_target(cx, release, 0)?;
+    Ok(succeeded(cx, skipped))
+}
+
+/// The end of a run that is promoted, once nothing of the target is left to scale down.
+pub(super) fn succeeded(cx: &mut Cx<'_>, skipped: bool) -> Done {
     let phase = Phase::Succeeded;
     cx.alert(if skipped {
         alert::promoted_unjudged()
@@ -253,7 +258,7 @@ fn succeed(cx: &mut Cx<'_>, release: &Release, skipped: bool) -> Flow<Done> {
     });
     let mut done = cx.save("succeed", "the primary runs the new revision", draft, cx.now);
     done.aftermath = Some(if skipped { Ending::Skipped } else { Ending::Promoted });
-    Ok(done)
+    done
 }
 
 /// Make the primary's copy of the HPA where it is missing (workloads.md 14.1).

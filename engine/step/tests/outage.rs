@@ -113,3 +113,16 @@ fn a_lost_config_leaves_the_traffic_where_the_only_pods_are() {
     assert_eq!(replicas(&model, &target_at()), 1);
     assert_clean(&model);
 }
+
+#[test]
+fn a_target_that_goes_away_while_finalising_does_not_hold_up_the_success() {
+    let mut model = running();
+    assert!(model.run_until(&[Phase::Finalising], 120), "{:#?}", model.decisions);
+    model.remove(&target_at());
+    finish(&mut model);
+    assert_eq!(model.phase(), Phase::Succeeded);
+    assert_eq!(image(&model, &primary_at()), "app:2");
+    let status = model.canary().status.unwrap();
+    assert_eq!(status.last_promoted_spec, status.last_applied_spec);
+    assert_clean(&model);
+}
