@@ -292,7 +292,7 @@ fn told(node: &Node) -> String {
     format!("{}\n{answers:?}\n{status:?}\n{decisions:?}", moves.join(", "))
 }
 
-/// All pairs of disturbances in all scenarios with `AVIARY_EXPLORE=all cargo test -p engine explore`, about 11 minutes; else a choice.
+/// All pairs of disturbances in all scenarios with `AVIARY_EXPLORE=all cargo test -p engine explore`, about 7 minutes; else a choice.
 fn search(spec: &Value, disturbances: usize, quick: [usize; 2]) {
     if std::env::var("AVIARY_EXPLORE").is_ok_and(|scope| scope == "all") {
         explore(spec, 2, ALL);
