@@ -21,11 +21,11 @@ pub struct Draft {
 // === impl Draft ===
 
 impl Draft {
-    /// Start from the stored status.
+    /// Start from the stored status. Its times are whole seconds, as everywhere in Kubernetes.
     pub fn of(stored: Option<&CanaryStatus>, now: Timestamp) -> Self {
         Self {
             next: stored.cloned().unwrap_or_default(),
-            now,
+            now: Timestamp::from_second(now.as_second()).unwrap_or(now),
         }
     }
 

@@ -113,7 +113,10 @@ impl Ground {
             ground: self.clone(),
             namespace,
         };
-        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": room.namespace}});
+        // The mark by which later cluster tests find and remove what is left here.
+        let labels = json!({"aviary.test/made-by": "cluster-tests"});
+        let metadata = json!({"name": room.namespace, "labels": labels});
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
         room.call("POST", "/api/v1/namespaces", Some(&object)).await.unwrap();
         room
     }
