@@ -68,9 +68,7 @@ pub fn deployment(
     if counts.desired < 1 {
         return waiting(format!("deployment \"{short_name}\" is scaled to zero"));
     }
-    let generation = workload["metadata"]["generation"].as_i64().unwrap_or(0);
-    let observed = workload["status"]["observedGeneration"].as_i64().unwrap_or(0);
-    if generation > observed {
+    if !is_observed(workload) {
         return waiting("waiting for rollout to finish: the latest spec has not been observed yet".into());
     }
     if condition(workload, "Progressing").is_some_and(|progressing| progressing["reason"] == "ProgressDeadlineExceeded")
@@ -91,6 +89,12 @@ pub fn deployment(
     };
     let cause = format!("waiting for rollout to finish: {shortfall}{reason}");
     not_ready(side, name, &cause, is_over, deadline)
+}
+
+/// Whether the workload's controller has seen its present spec. Until then its status speaks of an older one.
+pub fn is_observed(workload: &Value) -> bool {
+    let generation = workload["metadata"]["generation"].as_i64().unwrap_or(0);
+    workload["status"]["observedGeneration"].as_i64().unwrap_or(0) >= generation
 }
 
 /// When the Canary's deadline passes; none while enough pods are available for the Deployment's own terms, such as in a rolling

@@ -15,7 +15,7 @@ use crate::{
     configs,
     hooks::Kind,
     objects::kinds,
-    readiness::Readiness,
+    readiness::{self, Readiness},
     revision,
     routes::Split,
     seam::{Done, Event, Measure, Seen},
@@ -88,6 +88,10 @@ fn require_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
     }
     match ensure::primary_readiness(cx, &release.primary) {
         Readiness::Ready => Ok(()),
+        // Whoever changed the primary did so this very moment: what its pods do about it is news, not that nobody has looked yet.
+        Readiness::NotReady { message, .. } if !readiness::is_observed(&release.primary) => {
+            Err(Pause::end(cx.wake_in("wait", message, cx.interval())))
+        }
         Readiness::NotReady { message, .. } => Err(cx.blocked(message)),
     }
 }
