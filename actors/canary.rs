@@ -136,12 +136,13 @@ impl CanaryActor {
         let ring = bell.clone();
         let interest = tools.caches.subscribe(Arc::new(move || ring.ring()));
         let counted = tools.world.instant();
+        let memory = Memory::new(tools.world.now());
         Self {
             at: kinds::CANARY.named(namespace, name),
             tools,
             bell,
             interest,
-            memory: Some(Memory::default()),
+            memory: Some(memory),
             again: false,
             retiring: None,
             farewells: Vec::new(),

@@ -88,8 +88,8 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
         Seen::Present(primary) => primary,
         Seen::Absent | Seen::NoSuchKind => promote::create_primary(cx, &target, &primary_at, &configs)?,
     };
-    if cx.phase.is_initializing() {
-        wait_for_first_primary(cx, &primary)?;
+    if cx.is_bootstrapping() {
+        wait_for_first_primary(cx, &target, &configs, &primary)?;
     }
     promote::ensure_scaler(cx)?;
     let apex = service(cx, Role::Apex, &target);
@@ -114,10 +114,27 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
     Ok(release)
 }
 
-/// The target is not scaled down, nor the apex moved, before the first primary is ready; also without analysis (W-16, W-17).
-fn wait_for_first_primary(cx: &mut Cx<'_>, primary: &Value) -> Flow<()> {
-    match primary_readiness(cx, primary) {
+/// The target is not scaled down, nor the apex moved, before the first primary is ready; also without analysis (W-16, W-17). What is
+/// mended in the target meanwhile is mended in the primary, too.
+fn wait_for_first_primary(cx: &mut Cx<'_>, target: &Target, configs: &Configs, primary: &Arc<Value>) -> Flow<()> {
+    let readiness = primary_readiness(cx, primary);
+    if !readiness.is_ready() && available(primary) == 0 && available(&target.object) > 0 {
+        promote::renew_first(cx, target, configs, primary)?;
+    }
+    if cx.phase == Phase::Failed {
+        return match readiness {
+            Readiness::Ready => Ok(()),
+            Readiness::NotReady { message, .. } => Err(Pause::end(cx.idle(message))),
+        };
+    }
+    match in_time(cx, readiness) {
         Readiness::Ready => Ok(()),
+        Readiness::NotReady {
+            message, final_: true, ..
+        } if is_overdue(cx) => {
+            cx.warn(message.clone());
+            Err(outage::without_first_primary(cx, &message))
+        }
         Readiness::NotReady { message, .. } if cx.now >= cx.due() => Err(cx.blocked(message)),
         // Pods need a moment; that is nothing to warn of before an interval has passed.
         Readiness::NotReady { message, .. } => {
@@ -283,9 +300,11 @@ pub(super) fn canary_readiness(cx: &Cx<'_>, target: &Value) -> Readiness {
 }
 
 /// The wait counts from the last status write (entering the phase, the last step, the end of a suspension) or the last check, which
-/// found all pods ready: behind a gate that is closed for an hour a moment without pods is not an hour's wait.
+/// found all pods ready: behind a gate that is closed for an hour a moment without pods is not an hour's wait. Nor does the time count
+/// in which no controller was there.
 fn waiting_since(cx: &Cx<'_>) -> Timestamp {
-    cx.status().last_transition_time.max(cx.last_check).unwrap_or(cx.now)
+    let written = cx.status().last_transition_time;
+    written.max(cx.last_check).max(cx.watched_since).unwrap_or(cx.now)
 }
 
 fn readiness(cx: &Cx<'_>, workload: &Value, side: Side, threshold_percent: i64) -> Readiness {

@@ -36,6 +36,19 @@ pub(super) fn create_primary(cx: &mut Cx<'_>, target: &Target, at: &ObjectRef, c
     }
 }
 
+/// Bring a first primary that never became ready to what the target is now: its owner has mended something.
+pub(super) fn renew_first(cx: &mut Cx<'_>, target: &Target, configs: &Configs, primary: &Arc<Value>) -> Flow<()> {
+    let projection = projected(cx, target, configs);
+    if carries(primary, &projection.flagger_id) {
+        return Ok(());
+    }
+    let desired = projection.promoted(&target.object, primary);
+    let at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+    let mut writes = config_copies(cx, configs)?;
+    writes.push(Write::towards(at, Some(primary), desired));
+    cx.write(writes).map(drop)
+}
+
 /// Copy the analysed revision and its configs to the primary. What is copied is what this step saw, and its hash is the one that was
 /// analysed (W-5): `restart_on_change` ran on the same view.
 pub(super) fn begin(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
@@ -58,8 +71,11 @@ fn enter(cx: &Cx<'_>, why: &str) -> Done {
 /// Whether the primary carries the id of this revision with these configs. The id tells, not the content: an admission webhook may
 /// have changed that, and would at every attempt.
 pub(super) fn has_revision(cx: &Cx<'_>, release: &Release) -> bool {
-    let id = projection(cx, release).flagger_id;
-    release.primary["spec"]["template"]["metadata"]["annotations"][workloads::FLAGGER_ID] == id
+    carries(&release.primary, &projection(cx, release).flagger_id)
+}
+
+fn carries(primary: &Value, id: &str) -> bool {
+    primary["spec"]["template"]["metadata"]["annotations"][workloads::FLAGGER_ID] == id
 }
 
 fn primary_name(cx: &Cx<'_>) -> String {
