@@ -25,6 +25,7 @@ mod providers;
 mod queries;
 mod rollback;
 mod rollout;
+mod scaler;
 mod strategy;
 mod terminate;
 mod texts;

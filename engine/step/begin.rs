@@ -6,7 +6,7 @@ use super::{
     Cx, Flow,
     context::Pause,
     ensure::{self, Release},
-    gates, providers, rollback,
+    gates, prepare, providers, rollback, scaler,
     strategy::KUBERNETES_ITERATIONS,
     texts,
 };
@@ -14,11 +14,10 @@ use crate::{
     alerts::texts as alert,
     configs,
     hooks::Kind,
-    objects::kinds,
     readiness::{self, Readiness},
     revision,
     routes::Split,
-    seam::{Done, Event, Measure, Seen},
+    seam::{Done, Event, Measure},
     status::HELD,
     workloads,
 };
@@ -116,7 +115,7 @@ fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         ensure::shift(cx, release, Split::PRIMARY)?;
     }
     let target = &release.target.object;
-    let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler_minimum(cx));
+    let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler::minimum(cx));
     ensure::scale_target(cx, release, replicas)?;
     tell_limits(cx, release);
     cx.event(Event::normal(
@@ -268,7 +267,10 @@ fn configs_changed(cx: &Cx<'_>, release: &Release) -> bool {
 fn follow(cx: &Cx<'_>, release: &Release) -> Done {
     let behind = cx.status().last_applied_spec.as_deref() != Some(release.revision.as_str());
     if cx.phase != Phase::Failed || !behind {
-        return cx.idle("nothing has changed");
+        return match cx.is_outdated() {
+            true => prepare::observe(cx, "the Canary was edited, nothing else has changed"),
+            false => cx.idle("nothing has changed"),
+        };
     }
     let draft = cx
         .draft()
@@ -320,15 +322,5 @@ fn promoted_is_peers(cx: &Cx<'_>) -> bool {
 /// Whether the primary runs what a promotion of the target would give it.
 fn runs_target(cx: &Cx<'_>, release: &Release) -> bool {
     let expected = super::promote::projection(cx, release).promoted(&release.target.object, &release.primary);
-    workloads::runs_same(&release.primary, &expected)
-}
-
-/// `minReplicas` of the target's scaler, where one is referenced and found.
-fn scaler_minimum(cx: &Cx<'_>) -> Option<i64> {
-    let scaler = cx.canary.spec.autoscaler_ref.as_ref()?;
-    let at = kinds::HORIZONTAL_POD_AUTOSCALER.named(cx.canary.namespace(), &scaler.name);
-    let Seen::Present(object) = cx.object(&at) else {
-        return Some(1);
-    };
-    Some(object["spec"]["minReplicas"].as_i64().unwrap_or(1))
+    release.target.workload.runs_same(&release.primary, &expected)
 }

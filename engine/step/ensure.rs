@@ -9,23 +9,24 @@ use super::{
     Cx, Flow,
     configs::{self, Configs},
     context::{Pause, after},
-    outage, prepare, promote,
+    outage, prepare, promote, scaler,
 };
 use crate::{
     ObjectRef,
-    objects::kinds,
-    readiness::{self, Readiness, Side},
-    revision,
+    objects::{self, kinds},
+    readiness::{Readiness, Side, Terms},
     routes::{self, Context, Provider, Split},
     seam::{Seen, Write},
     services::{self, Port, Role, Selector},
-    workloads,
+    workloads::{self, Workload},
 };
 
 /// The target as it was found.
 pub(super) struct Target {
+    pub(super) workload: Workload,
     pub(super) at: ObjectRef,
     pub(super) object: Arc<Value>,
+    /// Empty for a target without pods.
     pub(super) selector: Selector,
     pub(super) ports: Vec<Port>,
 }
@@ -50,7 +51,10 @@ type Current = Vec<Option<Arc<Value>>>;
 
 /// Find the target, its selector and its ports.
 pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
-    let at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
+    let workload = cx.workload();
+    let at = workload
+        .kind()
+        .named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
     let Seen::Present(object) = cx.object(&at) else {
         let message = format!("{at} is not there; create it, or correct spec.targetRef");
         if outage::ends_runs(cx.phase) || cx.phase == Phase::Finalising {
@@ -59,17 +63,23 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
         return Err(prepare::refuse(cx, prepare::NO_TARGET, message));
     };
     prepare::take_back(cx, prepare::NO_TARGET)?;
+    if let Some(cause) = workload.impediment(&object) {
+        return Err(outage::without_part(cx, format!("{at}: {cause}")));
+    }
     let selector = match services::selector(&object, &cx.settings.selector_labels) {
         Ok(selector) => selector,
+        Err(_) if !workload.has_pods() => Selector::default(),
         Err(error) => return Err(cx.blocked(format!("{at}: {error}"))),
     };
-    let (ports, notes) = services::discovered_ports(cx.canary, &object);
+    let (ports, mut notes) = services::discovered_ports(cx.canary, &object);
+    notes.extend(workload.warnings(&object));
     if cx.phase.is_initializing() {
         for note in notes {
             cx.warn(note);
         }
     }
     Ok(Target {
+        workload,
         at,
         object,
         selector,
@@ -80,26 +90,38 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
 /// Make or repair all generated objects, in the order that keeps traffic flowing: a Service before what it selects, the primary
 /// ready before the apex points at it, the route last.
 pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
-    let writes = [Role::Canary, Role::Primary].map(|role| service(cx, role, &target));
+    let writes = if target.workload.has_pods() {
+        [Role::Canary, Role::Primary].map(|role| service(cx, role, &target))
+    } else {
+        [canary_copy(cx, &target), None]
+    };
     cx.write(writes)?;
-    let configs = configs::of(cx, &target.object["spec"]["template"])?;
-    let primary_at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+    let configs = configs::of(cx, &target)?;
+    let primary_at = target
+        .workload
+        .kind()
+        .named(cx.canary.namespace(), &cx.canary.spec.primary_name());
     let primary = match cx.object(&primary_at) {
-        Seen::Present(primary) => primary,
+        Seen::Present(primary) => {
+            refuse_foreign(cx, &primary_at, &primary)?;
+            primary
+        }
         Seen::Absent | Seen::NoSuchKind => promote::create_primary(cx, &target, &primary_at, &configs)?,
     };
     if cx.phase.is_initializing() {
         wait_for_first_primary(cx, &primary)?;
     }
-    promote::ensure_scaler(cx)?;
-    let apex = service(cx, Role::Apex, &target);
-    cx.write([apex])?;
+    scaler::ensure(cx)?;
+    if target.workload.has_pods() {
+        let apex = service(cx, Role::Apex, &target);
+        cx.write([apex])?;
+    }
 
     let name = cx.canary.spec.provider.as_deref().unwrap_or(&cx.settings.mesh_provider);
     let Some(provider) = routes::provider(name) else {
         return Err(cx.blocked(format!("spec.provider: {}", routes::hint(name))));
     };
-    let revision = revision::of_deployment(&target.object);
+    let revision = target.workload.revision(&target.object);
     let mut release = Release {
         target,
         primary_at,
@@ -134,6 +156,35 @@ fn service(cx: &Cx<'_>, role: Role, target: &Target) -> Option<Write> {
     let current = seen.present().map(|object| &**object);
     let desired = services::desired(cx.canary, role, &target.selector, &target.ports, current);
     Write::towards(at, current, desired)
+}
+
+/// The copy of a target Service that stands for its present state; written only where it differs (SV-17).
+fn canary_copy(cx: &Cx<'_>, target: &Target) -> Option<Write> {
+    use workloads::service;
+    let name = service::name(cx.canary, service::Role::Canary);
+    let at = kinds::SERVICE.named(cx.canary.namespace(), &name);
+    let seen = cx.object(&at);
+    let current = seen.present().map(|object| &**object);
+    let desired = service::copy(cx.canary, cx.settings, &target.object, service::Role::Canary, current);
+    Write::towards(at, current, desired)
+}
+
+/// A primary that something else controls is not ours to overwrite (WL-16). One that nobody controls is taken over, as after a
+/// deletion that orphaned it.
+fn refuse_foreign(cx: &mut Cx<'_>, at: &ObjectRef, primary: &Value) -> Flow<()> {
+    let Some(owner) = objects::controller_of(primary) else {
+        return Ok(());
+    };
+    if owner["kind"] == "Canary" && owner["name"] == cx.canary.name() {
+        return Ok(());
+    }
+    let text = |field: &str| owner[field].as_str().unwrap_or_default();
+    let cause = format!(
+        "{at} belongs to {} {}; rename it, or the target",
+        text("kind"),
+        text("name")
+    );
+    Err(outage::without_part(cx, cause))
 }
 
 /// Repair the route without losing its weights (W-8), and hold an idle canary's at 100/0 (W-11).
@@ -256,7 +307,7 @@ fn context<'c>(cx: &Cx<'c>, release: &'c Release, current: &'c [Option<Arc<Value
     Context {
         canary: cx.canary,
         current: current.iter().map(|object| object.as_deref()).collect(),
-        selector_key: Some(&release.target.selector.key),
+        selector_key: Some(release.target.selector.key.as_str()).filter(|key| !key.is_empty()),
     }
 }
 
@@ -271,7 +322,7 @@ pub(super) fn accepted(cx: &mut Cx<'_>, release: &Release) -> Flow<Result<(), St
 
 /// Pods of a workload that are available.
 pub(super) fn available(workload: &Value) -> i64 {
-    workload["status"]["availableReplicas"].as_i64().unwrap_or(0)
+    Workload::of_object(workload).available(workload)
 }
 
 pub(super) fn primary_readiness(cx: &Cx<'_>, primary: &Value) -> Readiness {
@@ -293,9 +344,15 @@ fn readiness(cx: &Cx<'_>, workload: &Value, side: Side, threshold_percent: i64) 
         Side::Primary => format!("{}.{}", cx.canary.spec.primary_name(), cx.canary.namespace()),
         Side::Canary => cx.target_name(),
     };
-    let seconds = cx.canary.spec.progress_deadline_seconds();
-    let since = waiting_since(cx);
-    readiness::deployment(Some(workload), &name, threshold_percent, seconds, since, cx.now, side)
+    let terms = Terms {
+        name: &name,
+        threshold_percent,
+        deadline_seconds: cx.canary.spec.progress_deadline_seconds(),
+        since: waiting_since(cx),
+        now: cx.now,
+        side,
+    };
+    Workload::of_object(workload).readiness(workload, &terms)
 }
 
 /// As [`readiness`], in a run: whatever the cause is, waiting ends with the deadline, so that no phase lasts for ever (L2).
@@ -353,7 +410,15 @@ pub(super) fn scale_target(cx: &mut Cx<'_>, release: &Release, replicas: i64) ->
             cx.target_name()
         )));
     }
-    let desired = workloads::scaled(&target.object, replicas);
-    let write = Write::towards(target.at.clone(), Some(&target.object), desired);
-    cx.write([write]).map(drop)
+    let writes = scaling(cx, &target.at, &target.object, replicas);
+    cx.write(writes).map(drop)
+}
+
+/// The writes that scale the target and hold or release its scaler, which would undo it.
+pub(super) fn scaling(cx: &Cx<'_>, at: &ObjectRef, target: &Value, replicas: i64) -> [Option<Write>; 2] {
+    let desired = Workload::of_object(target).scaled(target, replicas);
+    [
+        scaler::hold(cx, replicas == 0),
+        Write::towards(at.clone(), Some(target), desired),
+    ]
 }

@@ -6,10 +6,8 @@ use super::{Cx, Flow, Pause, ensure, promote, rollback};
 use crate::{
     ObjectRef,
     alerts::texts as alert,
-    objects::kinds,
     routes::{self, Context, Split},
-    seam::{Done, Seen, Write},
-    workloads,
+    seam::{Done, Seen},
 };
 
 /// Whether there is a run that must come to an end (L2). Idle phases wait for what is missing, as long as it takes.
@@ -52,8 +50,9 @@ fn ended(end: Flow<Done>) -> Pause {
 
 /// All traffic to the primary, unless only the canary has pods (S1, S2). Made from what is left: there is no release to speak of.
 fn end_run(cx: &mut Cx<'_>, cause: &str) -> Flow<Done> {
-    let target_at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
-    let primary_at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+    let kind = cx.workload().kind();
+    let target_at = kind.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
+    let primary_at = kind.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
     let (target, primary) = (cx.object(&target_at), cx.object(&primary_at));
     let has_pods = |seen: &Seen| seen.present().is_some_and(|workload| ensure::available(workload) > 0);
     cx.warn(cause.to_owned());
@@ -65,8 +64,8 @@ fn end_run(cx: &mut Cx<'_>, cause: &str) -> Flow<Done> {
     route(cx, Split::PRIMARY)?;
     if let (Seen::Present(target), true) = (&target, has_pods(&primary)) {
         rollback::tell_failed(cx);
-        let desired = workloads::scaled(target, 0);
-        cx.write([Write::towards(target_at, Some(target), desired)])?;
+        let writes = ensure::scaling(cx, &target_at, target, 0);
+        cx.write(writes)?;
     }
     let note = format!("Canary analysis failed: {cause}.");
     Ok(rollback::fail(cx, 0, Some(note)))
