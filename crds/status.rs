@@ -51,7 +51,7 @@ pub struct CanaryStatus {
     /// `name=value` of the previous run's canary cookie, kept so that it can be expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_session_affinity_cookie: Option<String>,
-    /// Generation of the Canary that this status speaks of, as kstatus reads it. Peer's schemas drop it, so nothing depends on it.
+    /// Generation of the Canary that this status speaks of, as kstatus reads it. Flagger's schema drops it, so nothing depends on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Promoted`, and what the owner should know.
