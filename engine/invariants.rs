@@ -11,12 +11,12 @@ use std::time::Duration;
 use crate::{
     json::merge,
     objects::{self, kinds},
-    revision,
     routes::{self, Context, Split},
     seam::{Act, Check, Seen, Step, Verdict, Write},
     settings::INTERVAL_FLOOR,
     status::{ACCEPTED, HELD},
     step::Input,
+    workloads::Workload,
 };
 
 /// A broken invariant.
@@ -195,11 +195,13 @@ fn shared_rules_sum(route: &Value) -> bool {
 
 fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
     let spec = &input.canary.spec;
-    if write.object.kind != kinds::DEPLOYMENT {
+    let workload = workload(input);
+    if write.object.kind != workload.kind() || !matches!(write.act, Act::Merge { .. }) {
         return;
     }
-    let Act::Merge { patch, .. } = &write.act else { return };
-    if patch["spec"]["replicas"].as_i64() != Some(0) {
+    let seen = input.view.object(&write.object);
+    let next = after(write, seen.present().map(|object| &**object));
+    if workload.replicas(&next) != 0 {
         return;
     }
     let (primary, canary) = available(input);
@@ -218,18 +220,23 @@ fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violati
 
 fn promotes_analysed_only(input: &Input<'_>, write: &Write, checks: &[Check], found: &mut Vec<Violation>) {
     let spec = &input.canary.spec;
-    let is_primary = write.object.kind == kinds::DEPLOYMENT && write.object.name == spec.primary_name();
+    let workload = workload(input);
+    let is_primary = write.object.kind == workload.kind() && write.object.name == spec.primary_name();
     let (true, Act::Merge { patch, .. }) = (is_primary, &write.act) else {
         return;
     };
-    if patch["spec"].get("template").is_none() {
+    let carries = match workload.has_pods() {
+        true => patch["spec"].get("template").is_some(),
+        false => patch.get("spec").is_some(),
+    };
+    if !carries {
         return;
     }
     let status = input.canary.status.clone().unwrap_or_default();
     let target = input
         .view
-        .object(&kinds::DEPLOYMENT.named(input.canary.namespace(), &spec.target_ref.name));
-    let revision = target.present().map(|target| revision::of_deployment(target));
+        .object(&workload.kind().named(input.canary.namespace(), &spec.target_ref.name));
+    let revision = target.present().map(|target| workload.revision(target));
     let analysed = revision == status.last_applied_spec;
     let threshold = spec.analysis.as_ref().map_or(1, crds::analysis::Analysis::threshold);
     let in_time = matches!(status.phase, Phase::Progressing | Phase::WaitingPromotion);
@@ -266,16 +273,18 @@ fn is_first_primary(input: &Input<'_>, status: &CanaryStatus) -> bool {
 
 /// Available pods of primary and target.
 fn available(input: &Input<'_>) -> (i64, i64) {
-    let spec = &input.canary.spec;
+    let (spec, workload) = (&input.canary.spec, workload(input));
     let of = |name: &str| {
         let seen = input
             .view
-            .object(&kinds::DEPLOYMENT.named(input.canary.namespace(), name));
-        seen.present()
-            .and_then(|object| object["status"]["availableReplicas"].as_i64())
-            .unwrap_or(0)
+            .object(&workload.kind().named(input.canary.namespace(), name));
+        seen.present().map_or(0, |object| workload.available(object))
     };
     (of(&spec.primary_name()), of(&spec.target_ref.name))
+}
+
+fn workload(input: &Input<'_>) -> Workload {
+    Workload::of(&input.canary.spec.target_ref).unwrap_or(Workload::Deployment)
 }
 
 /// The object as the write leaves it.

@@ -44,7 +44,11 @@ pub fn provider_name(canary: &Canary, settings: &Settings) -> String {
 
 /// The observer of a canary.
 pub fn observer(canary: &Canary, settings: &Settings) -> &'static Observer {
-    Observer::of(&provider_name(canary, settings))
+    let found = Observer::of(&provider_name(canary, settings));
+    match (found.name, canary.spec.target_ref.kind.as_str()) {
+        ("http", "DaemonSet") => &http::DAEMONS,
+        _ => found,
+    }
 }
 
 // === impl Observer ===

@@ -10,6 +10,7 @@ use crate::{
     ObjectRef, Settings,
     seam::{Alert, Ask, Check, Decision, Done, Event, Measure, Outcome, Seen, Trouble, View, Write},
     status::Draft,
+    workloads::Workload,
 };
 
 /// Pause after a write that met a newer version: the caches need a moment to see it.
@@ -102,6 +103,11 @@ impl<'a> Cx<'a> {
 
     pub(super) fn kind(&self) -> &'a str {
         &self.canary.spec.target_ref.kind
+    }
+
+    /// The kind of the target. What cannot be released is refused before anybody asks; it counts as a Deployment.
+    pub(super) fn workload(&self) -> Workload {
+        Workload::of(&self.canary.spec.target_ref).unwrap_or(Workload::Deployment)
     }
 
     /// `<name>.<namespace>` of the Canary, as messages have it.
@@ -240,7 +246,12 @@ impl<'a> Cx<'a> {
     }
 
     pub(super) fn draft(&self) -> Draft {
-        Draft::of(self.canary.status.as_ref(), self.now)
+        Draft::of(self.canary.status.as_ref(), self.now).observing(self.canary.metadata.generation)
+    }
+
+    /// Whether the status speaks of an older generation of the Canary. Where the schema drops that field, it never does.
+    pub(super) fn is_outdated(&self) -> bool {
+        is_outdated(self.canary)
     }
 
     // --- ends
@@ -300,6 +311,11 @@ impl<'a> Cx<'a> {
         done.decision.checks = self.checks;
         done
     }
+}
+
+pub(super) fn is_outdated(canary: &Canary) -> bool {
+    let observed = canary.status.as_ref().and_then(|status| status.observed_generation);
+    observed.is_some() && observed != canary.metadata.generation
 }
 
 pub(super) fn decision(verb: &'static str, why: impl Into<String>) -> Decision {

@@ -2,15 +2,13 @@
 
 use crds::Phase;
 
-use super::{Cx, Flow, Pause, context::after, ensure, promote, rollback};
+use super::{Cx, Flow, Pause, context::after, pods, promote, rollback};
 use crate::{
     ObjectRef,
     alerts::texts as alert,
-    objects::kinds,
     routes::{self, Context, Split},
-    seam::{Done, Measure, Seen, Write},
+    seam::{Done, Measure, Seen},
     status::HELD,
-    workloads,
 };
 
 /// Whether there is a run that must come to an end (L2). Idle phases wait for what is missing, as long as it takes.
@@ -46,7 +44,7 @@ pub(super) fn is_stuck(cx: &Cx<'_>) -> bool {
         Phase::Initializing | Phase::Progressing | Phase::Promoting | Phase::Finalising
     );
     let is_held = cx.status().condition(HELD).is_some();
-    is_bounded && !is_held && cx.now >= after(ensure::end_of_patience(cx), cx.interval())
+    is_bounded && !is_held && cx.now >= after(pods::end_of_patience(cx), cx.interval())
 }
 
 /// End a phase that cannot be ended properly, because what stands in the way also stands in the way of the traffic. Both versions keep
@@ -69,7 +67,7 @@ pub(super) fn without_part(cx: &mut Cx<'_>, cause: String) -> Pause {
     if !is_on_its_way {
         return cx.blocked(cause);
     }
-    if ensure::is_overdue(cx) {
+    if pods::is_overdue(cx) {
         let seconds = cx.canary.spec.progress_deadline_seconds();
         let cause = format!("{cause}; exceeded its progressDeadlineSeconds: {seconds}");
         return match cx.phase {
@@ -83,7 +81,7 @@ pub(super) fn without_part(cx: &mut Cx<'_>, cause: String) -> Pause {
     }
     cx.warn(cause.clone());
     let mut done = cx.wake_in("blocked", cause, cx.interval());
-    done.wake = done.wake.map(|wake| wake.min(ensure::end_of_patience(cx)));
+    done.wake = done.wake.map(|wake| wake.min(pods::end_of_patience(cx)));
     Pause::end(done)
 }
 
@@ -96,9 +94,10 @@ fn ended(end: Flow<Done>) -> Pause {
 
 /// The primary has the revision and the traffic: what is left is to scale the target down, which needs none of the lost parts.
 fn end_finalising(cx: &mut Cx<'_>, cause: &str) -> Flow<Done> {
-    let target_at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
-    let primary_at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
-    let is_dark = |seen: &Seen| seen.present().is_none_or(|workload| ensure::available(workload) == 0);
+    let kind = cx.workload().kind();
+    let target_at = kind.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
+    let primary_at = kind.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+    let is_dark = |seen: &Seen| seen.present().is_none_or(|workload| pods::available(workload) == 0);
     let target = cx.object(&target_at);
     if is_dark(&cx.object(&primary_at)) && !is_dark(&target) {
         return end_run(cx, cause);
@@ -106,17 +105,19 @@ fn end_finalising(cx: &mut Cx<'_>, cause: &str) -> Flow<Done> {
     cx.warn(cause.to_owned());
     route(cx, Split::PRIMARY)?;
     if let Seen::Present(target) = &target {
-        cx.write([Write::towards(target_at, Some(target), workloads::scaled(target, 0))])?;
+        let writes = pods::scaling(cx, &target_at, target, 0);
+        cx.write(writes)?;
     }
     Ok(promote::succeeded(cx, false))
 }
 
 /// All traffic to the primary, unless only the canary has pods (S1, S2). Made from what is left: there is no release to speak of.
 fn end_run(cx: &mut Cx<'_>, cause: &str) -> Flow<Done> {
-    let target_at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
-    let primary_at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+    let kind = cx.workload().kind();
+    let target_at = kind.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
+    let primary_at = kind.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
     let (target, primary) = (cx.object(&target_at), cx.object(&primary_at));
-    let has_pods = |seen: &Seen| seen.present().is_some_and(|workload| ensure::available(workload) > 0);
+    let has_pods = |seen: &Seen| seen.present().is_some_and(|workload| pods::available(workload) > 0);
     cx.warn(cause.to_owned());
     cx.alert(alert::deadline_exceeded(cause));
     if has_pods(&target) && !has_pods(&primary) {
@@ -126,8 +127,8 @@ fn end_run(cx: &mut Cx<'_>, cause: &str) -> Flow<Done> {
     route(cx, Split::PRIMARY)?;
     if let (Seen::Present(target), true) = (&target, has_pods(&primary)) {
         rollback::tell_failed(cx);
-        let desired = workloads::scaled(target, 0);
-        cx.write([Write::towards(target_at, Some(target), desired)])?;
+        let writes = pods::scaling(cx, &target_at, target, 0);
+        cx.write(writes)?;
     }
     let note = format!("Canary analysis failed: {cause}.");
     Ok(rollback::fail(cx, 0, Some(note)))

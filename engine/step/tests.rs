@@ -9,3 +9,6 @@ mod gates;
 mod outage;
 mod refusals;
 mod runs;
+mod scalers;
+mod status;
+mod targets;

@@ -44,7 +44,7 @@ const NATIVE: [Row; 12] = [
     ("networking.k8s.io", "v1", "Ingress", "ingresses", true, true),
 ];
 
-const CUSTOM: [Row; 6] = [
+const CUSTOM: [Row; 7] = [
     ("flagger.app", "v1beta1", "Canary", "canaries", true, true),
     (
         "flagger.app",
@@ -56,6 +56,7 @@ const CUSTOM: [Row; 6] = [
     ),
     ("flagger.app", "v1beta1", "AlertProvider", "alertproviders", true, true),
     ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", true, true),
+    ("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects", true, true),
     (
         "networking.istio.io",
         "v1beta1",

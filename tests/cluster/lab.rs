@@ -18,11 +18,13 @@ use super::until;
 /// Marks the namespaces of these tests, so that what an earlier one left behind is found.
 const MARK: &str = "aviary.test/made-by=cluster-tests";
 /// Collections: plural, group and version, kind.
-const COLLECTIONS: [(&str, &str, &str); 12] = [
+const COLLECTIONS: [(&str, &str, &str); 14] = [
     ("canaries", "flagger.app/v1beta1", "Canary"),
     ("metrictemplates", "flagger.app/v1beta1", "MetricTemplate"),
     ("alertproviders", "flagger.app/v1beta1", "AlertProvider"),
     ("deployments", "apps/v1", "Deployment"),
+    ("daemonsets", "apps/v1", "DaemonSet"),
+    ("scaledobjects", "keda.sh/v1alpha1", "ScaledObject"),
     ("horizontalpodautoscalers", "autoscaling/v2", "HorizontalPodAutoscaler"),
     ("httproutes", "gateway.networking.k8s.io/v1", "HTTPRoute"),
     ("leases", "coordination.k8s.io/v1", "Lease"),

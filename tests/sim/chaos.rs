@@ -77,7 +77,10 @@ fn day(seed: u64) -> Tally {
         for name in &names {
             stage.reach(name, &["Initialized"]).await;
         }
-        let users: Vec<_> = (1..).zip(&names).map(|(number, name)| user::start(&stage, name, seed * 1000 + number, DAY)).collect();
+        let users: Vec<_> = (1..)
+            .zip(&names)
+            .map(|(number, name)| user::start(&stage, name, seed * 1000 + number, DAY))
+            .collect();
         lives.trouble(seed, DAY).await;
         for user in users {
             user.await.unwrap();
@@ -91,8 +94,17 @@ fn day(seed: u64) -> Tally {
         stage.wait(REST).await;
         for name in &names {
             let end = stage.end(name);
-            assert_eq!(end.primary_image, format!("{name}:final"), "{name}: {end:?} {:?}", stage.status(name));
-            assert_eq!((end.phase.as_str(), end.weights, end.target_replicas), ("Succeeded", (100, 0), 0), "{name}");
+            assert_eq!(
+                end.primary_image,
+                format!("{name}:final"),
+                "{name}: {end:?} {:?}",
+                stage.status(name)
+            );
+            assert_eq!(
+                (end.phase.as_str(), end.weights, end.target_replicas),
+                ("Succeeded", (100, 0), 0),
+                "{name}"
+            );
         }
         let metrics = lives.metrics();
         assert!(!metrics.contains("aviary_invariant_violations_total{"), "{metrics}");
@@ -104,12 +116,29 @@ fn day(seed: u64) -> Tally {
 /// Nothing is on its way, and whoever has the traffic has pods.
 fn assert_rests(stage: &Stage, name: &str) {
     let (phase, weights) = (stage.phase(name), stage.weights(name));
-    let about = || format!("{name}: {phase} {weights:?} {:?}", stage.events(name).iter().rev().take(8).collect::<Vec<_>>());
-    assert!(["Initialized", "Succeeded", "Failed"].contains(&phase.as_str()), "{}", about());
+    let about = || {
+        format!(
+            "{name}: {phase} {weights:?} {:?}",
+            stage.events(name).iter().rev().take(8).collect::<Vec<_>>()
+        )
+    };
+    assert!(
+        ["Initialized", "Succeeded", "Failed"].contains(&phase.as_str()),
+        "{}",
+        about()
+    );
     assert!([(100, 0), (0, 100)].contains(&weights), "{}", about());
-    let serving = if weights.0 == 100 { format!("{name}-primary") } else { name.to_owned() };
+    let serving = if weights.0 == 100 {
+        format!("{name}-primary")
+    } else {
+        name.to_owned()
+    };
     let pods = stage.sandbox.get(DEPLOYMENTS, NAMESPACE, &serving).unwrap();
-    assert!(pods["status"]["availableReplicas"].as_i64().unwrap_or(0) > 0, "{}", about());
+    assert!(
+        pods["status"]["availableReplicas"].as_i64().unwrap_or(0) > 0,
+        "{}",
+        about()
+    );
     let canary = stage.sandbox.get(CANARIES, NAMESPACE, name).unwrap();
     assert!(canary["status"]["conditions"].is_array(), "{}", about());
 }
@@ -124,7 +153,14 @@ fn a_fleet_survives_everything_that_a_cluster_can_do() {
     let first = number("AVIARY_SEED").unwrap_or(1);
     let runs = days.div_ceil(FLEET);
     let threads: Vec<_> = (0..THREADS.min(runs))
-        .map(|thread| thread::spawn(move || (first + thread..first + runs).step_by(THREADS as usize).map(day).collect::<Vec<Tally>>()))
+        .map(|thread| {
+            thread::spawn(move || {
+                (first + thread..first + runs)
+                    .step_by(THREADS as usize)
+                    .map(day)
+                    .collect::<Vec<Tally>>()
+            })
+        })
         .collect();
     let tallies: Vec<Tally> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
     let mut sum = Tally::default();
@@ -137,7 +173,12 @@ fn a_fleet_survives_everything_that_a_cluster_can_do() {
         }
     }
     let (rollouts, faults): (u64, u64) = (sum.rollouts.values().sum(), sum.faults.values().sum());
-    println!("seeds {first}..{}: {} canary-days, {rollouts} rollouts {:?}", first + runs, runs * FLEET, sum.rollouts);
+    println!(
+        "seeds {first}..{}: {} canary-days, {rollouts} rollouts {:?}",
+        first + runs,
+        runs * FLEET,
+        sum.rollouts
+    );
     println!("{} steps, {faults} faults {:#?}", sum.steps, sum.faults);
     assert!(rollouts >= 20 * runs * FLEET, "20 rollouts per canary and day");
     assert!(faults * 10 >= sum.steps, "one fault per ten steps");

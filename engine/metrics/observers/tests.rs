@@ -104,3 +104,21 @@ fn the_provider_decides_who_observes() {
         assert_eq!(observer(&canary, &settings).name, observed_by, "{global} {own:?}");
     }
 }
+
+/// AN-1: the pods of a DaemonSet have one name segment behind the target's, and the primary's have two.
+#[test]
+fn daemons_are_found_by_their_own_names() {
+    let settings = Settings::default();
+    for (provider, kind, pods) in [
+        ("kubernetes", "DaemonSet", "shop-[0-9a-zA-Z]+\""),
+        ("gatewayapi:v1", "DaemonSet", "shop-[0-9a-zA-Z]+\""),
+        ("kubernetes", "Deployment", "shop-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\""),
+        ("istio", "DaemonSet", "destination_workload=~\"shop\""),
+    ] {
+        let observer = observer(&canary(Some(provider), kind), &settings);
+        for builtin in [Builtin::SuccessRate, Builtin::Duration] {
+            let query = observer.query(builtin, &model("shop"));
+            assert!(query.contains(pods), "{provider} {kind}: {query}");
+        }
+    }
+}

@@ -113,7 +113,10 @@ impl Lives {
     }
 
     pub(super) fn metrics(&self) -> String {
-        self.life.as_ref().map(|life| life.controller.metrics()).unwrap_or_default()
+        self.life
+            .as_ref()
+            .map(|life| life.controller.metrics())
+            .unwrap_or_default()
     }
 
     pub(super) async fn stop(self) {

@@ -5,7 +5,11 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::{super::manifests::{DEPLOYMENTS, NAMESPACE, ROUTES}, super::stage::Stage, count_fault};
+use super::{
+    super::manifests::{DEPLOYMENTS, NAMESPACE, ROUTES},
+    super::stage::Stage,
+    count_fault,
+};
 
 /// Seconds between two deeds: 20 rollouts a day are one per 4,320 s, and not every deed is one.
 const PAUSE: std::ops::Range<u64> = 1_000..5_000;
