@@ -76,8 +76,8 @@ fn measure(cx: &mut Cx<'_>) -> Flow<bool> {
     Ok(passed)
 }
 
-fn ask((request, _): &(crate::http::Request, Reader)) -> Ask {
-    Ask::Query(request.clone())
+fn ask((question, _): &(metrics::Question, Reader)) -> Ask {
+    question.clone().ask()
 }
 
 fn judge(cx: &Cx<'_>, question: &Question<'_>, reader: Reader, answer: Option<Outcome>) -> crate::seam::Check {
