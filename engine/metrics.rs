@@ -25,6 +25,7 @@ pub mod keptn;
 pub mod newrelic;
 pub mod number;
 pub mod observers;
+pub mod policy;
 pub mod prometheus;
 pub mod provider;
 pub mod quantity;

@@ -63,6 +63,9 @@ pub(super) fn questions<'m>(cx: &mut Cx<'m>, aim: Aim) -> Flow<Vec<Question<'m>>
 
 /// What to tell about the first metric whose question cannot be made. Secrets are left out, as reading them costs a request.
 pub(super) fn unusable(cx: &Cx<'_>) -> Option<String> {
+    if let Some(odd) = metrics::policy::unreadable(cx.canary) {
+        return Some(odd);
+    }
     metrics::plan(cx.canary).into_iter().find_map(|(metric, source)| {
         let made = match source.template() {
             None => own_query(cx, metric, &source, Aim::Value, &Ok(None)).map(drop),
