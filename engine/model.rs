@@ -284,6 +284,7 @@ impl Model {
             Ask::Read(at) => Outcome::Read(Ok(self.get(at))),
             Ask::Hook(call) => Outcome::Answer((self.hooks)(canary, call)),
             Ask::Query(request) => Outcome::Answer((self.queries)(canary, request)),
+            Ask::Inquire(question) => Outcome::Answer((self.queries)(canary, &question.request)),
         }
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::{
     ObjectRef,
     http::{Request, Response},
+    metrics::Question,
 };
 
 /// What the step sees of the cluster. Every look is part of the step's interest: the actor wakes the canary when one of these changes.
@@ -60,6 +61,9 @@ pub enum Ask {
     Hook(HookCall),
     /// Ask a metrics server.
     Query(Request),
+    /// Ask a metrics server that needs more than a request: a signature, a token, or the way to the API server. The outcome is that of
+    /// a [`Ask::Query`].
+    Inquire(Box<Question>),
 }
 
 /// A hook to call, with its retries.

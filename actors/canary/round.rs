@@ -187,7 +187,8 @@ impl Round<'_> {
             match ask {
                 Ask::Read(of) => Outcome::Read(tools.router.read(of.clone()).await),
                 Ask::Hook(call) => Outcome::Answer(sent(tools.hooks.send(Call(call.clone())).await)),
-                Ask::Query(request) => Outcome::Answer(sent(tools.queries.send(Query(request.clone())).await)),
+                Ask::Query(request) => Outcome::Answer(sent(tools.queries.send(Query::from(request.clone())).await)),
+                Ask::Inquire(question) => Outcome::Answer(sent(tools.queries.send(Query((**question).clone())).await)),
             }
         }))
         .await;
