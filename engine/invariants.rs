@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use crate::{
     json::merge,
+    metrics::policy::{self, Policy},
     objects::{self, kinds},
     routes::{self, Context, Split},
-    seam::{Act, Check, Seen, Step, Verdict, Write},
+    seam::{Act, Check, Seen, Step, Write},
     settings::INTERVAL_FLOOR,
     status::{ACCEPTED, HELD},
     step::Input,
@@ -245,12 +246,14 @@ fn promotes_analysed_only(input: &Input<'_>, write: &Write, checks: &[Check], fo
         .as_ref()
         .is_none_or(|analysis| analysis.metrics.is_empty())
         || !checks.is_empty();
-    let passed = measured && checks.iter().all(|check| check.verdict == Verdict::Pass);
+    // What the owner has the run ignore is no failure (AN-12); a verdict that says bad never is.
+    let bad = |check: &&Check| policy::of(input.canary, check.verdict) != Policy::Ignore;
+    let failing = checks.iter().filter(bad).count();
+    let passed = measured && failing == 0;
     let allowed = spec.skips_analysis() || (passed && status.failed_checks < threshold);
     if is_first_primary(input, &status) || (analysed && in_time && allowed) {
         return;
     }
-    let failing = checks.iter().filter(|check| check.verdict != Verdict::Pass).count();
     found.push(Violation {
         id: ANALYSED_ONLY,
         what: format!(
