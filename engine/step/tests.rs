@@ -8,3 +8,4 @@ mod gates;
 mod outage;
 mod refusals;
 mod runs;
+mod strategies;
