@@ -46,6 +46,8 @@ const KINDS: [(Kind, bool); 11] = [
     (kinds::DAEMON_SET, false),
     (kinds::SERVICE, false),
     (kinds::HTTP_ROUTE, false),
+    (kinds::VIRTUAL_SERVICE, false),
+    (kinds::DESTINATION_RULE, false),
     (kinds::HORIZONTAL_POD_AUTOSCALER, false),
     (kinds::SCALED_OBJECT, false),
     (kinds::CONFIG_MAP, true),

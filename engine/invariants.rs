@@ -6,7 +6,7 @@ use crds::{Canary, CanaryStatus, Phase};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     json::merge,
@@ -31,6 +31,8 @@ pub struct Violation {
 
 /// Weights of every route write sum to 100.
 pub const WEIGHTS_SUM: &str = "S1-sum";
+/// Where the canary has no share, no rule leads to it: no cookie keeps a user on a version that was rolled back.
+pub const NO_LEAK: &str = "S1-leak";
 /// No write raises the share of a version that has no available pods while the other one has some.
 pub const NEVER_DARK: &str = "S1-dark";
 /// The only version with available pods is never scaled down.
@@ -148,28 +150,44 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
         .as_deref()
         .unwrap_or(&input.settings.mesh_provider);
     let Some(provider) = routes::provider(name) else { return };
-    if !provider.objects(input.canary).contains(&write.object) {
+    let objects = provider.objects(input.canary);
+    let Some(place) = objects.iter().position(|at| *at == write.object) else {
         return;
+    };
+    let seen: Vec<Seen> = objects.iter().map(|at| input.view.object(at)).collect();
+    let before: Vec<Option<&Value>> = seen.iter().map(|seen| seen.present().map(|object| &**object)).collect();
+    let written = after(write, before.get(place).copied().flatten());
+    let mut next = before.clone();
+    if let Some(object) = next.get_mut(place) {
+        *object = Some(&written);
     }
-    let seen = input.view.object(&write.object);
-    let before = seen.present().map(|object| &**object);
-    let next = after(write, before);
-    let split = |object: &Value| {
+    let split = |current: Vec<Option<&Value>>| {
         let context = Context {
             canary: input.canary,
-            current: vec![Some(object)],
+            current,
             selector_key: None,
+            entropy: 0,
         };
         provider.observed(&context).ok()
     };
-    let Some(wanted) = split(&next) else { return };
-    if wanted.primary + wanted.canary != 100 || !shared_rules_sum(&next) {
+    let Some(wanted) = split(next) else { return };
+    if wanted.primary + wanted.canary != 100
+        || !shared_rules(&written).all(|weights| weights.values().sum::<i64>() == 100)
+    {
         found.push(Violation {
             id: WEIGHTS_SUM,
             what: format!("{} gets {}/{}", write.object, wanted.primary, wanted.canary),
         });
     }
-    let was = before.and_then(split).unwrap_or(Split::PRIMARY);
+    let target = input.canary.spec.canary_service_name();
+    let leaks = |weights: BTreeMap<&str, i64>| weights.get(target.as_str()).is_some_and(|weight| *weight > 0);
+    if wanted.canary == 0 && shared_rules(&written).any(leaks) {
+        found.push(Violation {
+            id: NO_LEAK,
+            what: format!("{} has a rule that leads to the canary at 100/0", write.object),
+        });
+    }
+    let was = split(before).unwrap_or(Split::PRIMARY);
     let (primary, canary) = available(input);
     let dark = (wanted.primary > was.primary && primary == 0 && canary > 0)
         || (wanted.canary > was.canary && canary == 0 && primary > 0);
@@ -182,16 +200,22 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
     }
 }
 
-/// Whether the raw weights of every rule with several backends sum to 100. `observed` reads weights as shares, so it cannot tell.
-fn shared_rules_sum(route: &Value) -> bool {
-    let rules = route["spec"]["rules"].as_array().into_iter().flatten();
+/// The raw weights of every rule with several backends, by backend, in any provider's form. `observed` reads weights as shares, and one rule
+/// only.
+fn shared_rules(route: &Value) -> impl Iterator<Item = BTreeMap<&str, i64>> {
+    let lists = ["rules", "http", "tcp"].map(|list| route["spec"][list].as_array());
+    let rules = lists.into_iter().flatten().flatten();
     rules
-        .filter_map(|rule| rule["backendRefs"].as_array())
+        .filter_map(|rule| rule["backendRefs"].as_array().or_else(|| rule["route"].as_array()))
         .filter(|backends| backends.len() > 1)
-        .all(|backends| {
-            let weights = backends.iter().map(|backend| backend["weight"].as_i64().unwrap_or(1));
-            weights.sum::<i64>() == 100
-        })
+        .map(|backends| backends.iter().filter_map(share).collect())
+}
+
+fn share(backend: &Value) -> Option<(&str, i64)> {
+    let name = backend["name"]
+        .as_str()
+        .or_else(|| backend["destination"]["host"].as_str())?;
+    Some((name, backend["weight"].as_i64().unwrap_or(1)))
 }
 
 fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {

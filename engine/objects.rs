@@ -68,6 +68,10 @@ pub mod kinds {
     pub const SCALED_OBJECT: Kind = kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects");
     /// Gateway API HTTPRoute.
     pub const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+    /// Istio VirtualService.
+    pub const VIRTUAL_SERVICE: Kind = kind("networking.istio.io", "v1beta1", "VirtualService", "virtualservices");
+    /// Istio DestinationRule.
+    pub const DESTINATION_RULE: Kind = kind("networking.istio.io", "v1beta1", "DestinationRule", "destinationrules");
 }
 
 /// Annotation value that stops GitOps tools from undoing a generated object (services.md 1).

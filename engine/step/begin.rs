@@ -133,11 +133,7 @@ fn tell_limits(cx: &mut Cx<'_>, release: &Release) {
     if release.provider.capabilities.weights || cx.canary.spec.skips_analysis() {
         return;
     }
-    let analysis = cx.analysis();
-    if !analysis.matches.is_empty() {
-        cx.warn("A/B testing is not supported with the kubernetes provider, analysis.match is ignored".into());
-    }
-    if analysis.iterations() == 0 {
+    if cx.analysis().iterations() == 0 {
         cx.warn(format!(
             "Progressive traffic is not supported with the kubernetes provider, {KUBERNETES_ITERATIONS} iterations are run"
         ));

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Input, outage};
 use crate::{
     ObjectRef, Settings,
+    routes::Cookies,
     seam::{Alert, Ask, Check, Decision, Done, Event, Measure, Outcome, Seen, Trouble, View, Write},
     status::Draft,
     workloads::Workload,
@@ -52,6 +53,8 @@ pub(super) struct Cx<'a> {
     measures: Vec<Measure>,
     checks: Vec<Check>,
     checked: bool,
+    /// The cookies that the route carries.
+    cookies: Option<Cookies>,
 }
 
 // === impl Pause ===
@@ -84,6 +87,7 @@ impl<'a> Cx<'a> {
             measures: Vec::new(),
             checks: Vec::new(),
             checked: false,
+            cookies: None,
         }
     }
 
@@ -245,6 +249,11 @@ impl<'a> Cx<'a> {
         self.checked = true;
     }
 
+    /// The route carries these cookies now: the status is to know them, whatever else comes of this step (W-31).
+    pub(super) fn give_out(&mut self, cookies: Option<Cookies>) {
+        self.cookies = cookies;
+    }
+
     pub(super) fn draft(&self) -> Draft {
         Draft::of(self.canary.status.as_ref(), self.now).observing(self.canary.metadata.generation)
     }
@@ -304,6 +313,12 @@ impl<'a> Cx<'a> {
     }
 
     pub(super) fn close(self, mut done: Done) -> Done {
+        if let Some(cookies) = &self.cookies {
+            let stored = self.status();
+            let mut next = done.status.take().unwrap_or_else(|| stored.clone());
+            cookies.store(&mut next);
+            done.status = (next != stored).then_some(next);
+        }
         done.events = self.events;
         done.alerts = self.alerts;
         done.measures = self.measures;

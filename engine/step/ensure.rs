@@ -8,7 +8,7 @@ use super::{
     Cx, Flow,
     configs::{self, Configs},
     context::Pause,
-    outage, pods, prepare, promote, scaler,
+    outage, pods, prepare, promote, scaler, strategy,
 };
 use crate::{
     ObjectRef,
@@ -210,7 +210,11 @@ fn keep_route(cx: &mut Cx<'_>, release: &mut Release) -> Flow<()> {
     let wanted = if rests_on_primary(cx, release) {
         Split::PRIMARY
     } else {
-        release.split
+        let mirrored = keeps_mirror(cx, release);
+        Split {
+            mirrored,
+            ..release.split
+        }
     };
     shift(cx, release, wanted)
 }
@@ -223,6 +227,14 @@ fn rests_on_primary(cx: &Cx<'_>, release: &Release) -> bool {
         Phase::Failed => cx.status().canary_weight == 0,
         _ => false,
     }
+}
+
+/// Whether requests are mirrored at this point of a run, whoever has changed the route.
+fn keeps_mirror(cx: &Cx<'_>, release: &Release) -> bool {
+    let runs = matches!(cx.phase, Phase::Progressing | Phase::WaitingPromotion);
+    let can = release.provider.capabilities;
+    runs && !cx.canary.spec.skips_analysis()
+        && strategy::mirrors(&cx.analysis(), can, release.split, cx.status().iterations)
 }
 
 /// Weights of a route that is missing: those of the run, so that a deleted route does not throw the run back.
@@ -256,16 +268,9 @@ fn lit(release: &Release, wanted: Split) -> Split {
 
 /// Weights as the route has them, `None` where there is no route yet.
 fn observed(cx: &mut Cx<'_>, release: &Release) -> Flow<Option<Split>> {
-    let (refs, current) = route_objects(cx, release)?;
-    if !refs.is_empty() && current.iter().any(Option::is_none) {
-        return Ok(None);
-    }
-    let context = context(cx, release, &current);
-    match release.provider.observed(&context) {
-        Ok(split) => Ok(Some(split)),
-        // A foreign edit took our backends away: the run's own weights are put back (W-8).
-        Err(_) => Ok(None),
-    }
+    let current = route_objects(cx, release)?;
+    // A foreign edit may have taken the route, or our backends in it, away: the run's own weights are put back (W-8).
+    Ok(release.provider.observed(&context(cx, release, &current)).ok())
 }
 
 /// Bring the route to `wanted`. Refuses to raise the share of a version without available pods while the other one has some (S1).
@@ -276,11 +281,14 @@ pub(super) fn shift(cx: &mut Cx<'_>, release: &mut Release, wanted: Split) -> Fl
             wanted.primary, wanted.canary
         )));
     }
-    let (_, current) = route_objects(cx, release)?;
-    match release.provider.writes(&context(cx, release, &current), wanted) {
+    let current = route_objects(cx, release)?;
+    let context = context(cx, release, &current);
+    match release.provider.writes(&context, wanted) {
         Ok(writes) => {
+            let cookies = release.provider.cookies(&context, wanted);
             let refs: Vec<ObjectRef> = writes.iter().map(|write| write.object.clone()).collect();
             let written = cx.write(writes.into_iter().map(Some))?;
+            cx.give_out(cookies);
             release.written.extend(refs.into_iter().zip(written));
         }
         Err(refused) => return Err(cx.blocked(refused.to_string())),
@@ -299,21 +307,20 @@ fn goes_dark(release: &Release, wanted: Split) -> bool {
     raises_primary || raises_canary
 }
 
-fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<(Vec<ObjectRef>, Current)> {
-    let refs = release.provider.objects(cx.canary);
+fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<Current> {
     let mut current = Vec::new();
-    for at in &refs {
-        if let Some(written) = release.written.get(at) {
+    for at in release.provider.objects(cx.canary) {
+        if let Some(written) = release.written.get(&at) {
             current.push(Some(written.clone()));
             continue;
         }
-        match cx.object(at) {
+        match cx.object(&at) {
             Seen::Present(object) => current.push(Some(object)),
             Seen::Absent => current.push(None),
-            Seen::NoSuchKind => return Err(not_installed(cx, at)),
+            Seen::NoSuchKind => return Err(not_installed(cx, &at)),
         }
     }
-    Ok((refs, current))
+    Ok(current)
 }
 
 fn not_installed(cx: &mut Cx<'_>, at: &ObjectRef) -> Pause {
@@ -330,12 +337,13 @@ fn context<'c>(cx: &Cx<'c>, release: &'c Release, current: &'c [Option<Arc<Value
         canary: cx.canary,
         current: current.iter().map(|object| object.as_deref()).collect(),
         selector_key: Some(release.target.selector.key.as_str()).filter(|key| !key.is_empty()),
+        entropy: cx.entropy,
     }
 }
 
 /// Whether the gateway has accepted the route as it is written; it holds the run back, never a rollback (RM-11).
 pub(super) fn accepted(cx: &mut Cx<'_>, release: &Release) -> Flow<Result<(), String>> {
-    let (_, current) = route_objects(cx, release)?;
+    let current = route_objects(cx, release)?;
     Ok(release
         .provider
         .accepted(&context(cx, release, &current))

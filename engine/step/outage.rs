@@ -146,9 +146,15 @@ fn route(cx: &mut Cx<'_>, wanted: Split) -> Flow<()> {
         canary: cx.canary,
         current: seen.iter().map(|seen| seen.present().map(|object| &**object)).collect(),
         selector_key: None,
+        entropy: cx.entropy,
     };
     match provider.writes(&context, wanted) {
-        Ok(writes) => cx.write(writes.into_iter().map(Some)).map(drop),
+        Ok(writes) => {
+            let cookies = provider.cookies(&context, wanted);
+            cx.write(writes.into_iter().map(Some))?;
+            cx.give_out(cookies);
+            Ok(())
+        }
         Err(refused) => Err(cx.blocked(refused.to_string())),
     }
 }

@@ -159,6 +159,9 @@ fn problems(cx: &Cx<'_>) -> Vec<String> {
         None => found.push(format!("spec.provider: {}", routes::hint(provider))),
         Some(known) => found.extend(beyond(known, cx.canary)),
     }
+    if let (Some(known), true) = (routes::provider(provider), found.is_empty()) {
+        found.extend(known.refused(cx.canary).map(|refused| refused.to_string()));
+    }
     if spec.service.is_none() {
         found.push("spec.service: it is missing; write at least its port".into());
     }
@@ -181,17 +184,24 @@ fn beyond(provider: &routes::Provider, canary: &Canary) -> Vec<String> {
     let Some(analysis) = canary.spec.analysis.as_ref().filter(|_| !canary.spec.skips_analysis()) else {
         return found;
     };
+    if !analysis.matches.is_empty() && !can.ab {
+        found.push(format!(
+            "spec.analysis.match: provider {name} cannot tell requests apart, so there is no A/B testing; remove it"
+        ));
+    }
     if analysis.session_affinity.is_some() && !can.affinity {
         found.push(format!(
             "spec.analysis.sessionAffinity: this version does not support it with provider {name}; remove it"
         ));
     }
-    let mirrors = can.mirror && analysis.strategy() == Strategy::BlueGreen;
-    if analysis.mirror == Some(true) && !mirrors {
+    if analysis.mirror == Some(true) && !can.mirror {
         found.push(format!(
-            "spec.analysis.mirror: with provider {name} requests cannot be mirrored in this kind of run; \
-             remove it, or use iterations with a provider that mirrors"
+            "spec.analysis.mirror: requests cannot be mirrored with provider {name}; remove it"
         ));
+    }
+    if analysis.mirror == Some(true) && analysis.strategy() == Strategy::AbTesting {
+        found
+            .push("spec.analysis.mirror: in an A/B test the chosen requests go to the canary itself; remove it".into());
     }
     found
 }

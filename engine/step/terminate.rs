@@ -12,6 +12,7 @@ use super::{
 use crate::{
     objects::kinds,
     readiness::Readiness,
+    routes::{self, Context},
     seam::{Done, Event, Seen, Write},
     services::{self, Role},
     status::PROMOTED,
@@ -56,7 +57,7 @@ fn announce(cx: &mut Cx<'_>) -> Done {
     cx.save("terminate", "the canary is being deleted", draft, cx.now)
 }
 
-/// Target first, then the apex, then the finalizer. What is missing counts as done.
+/// Target first, then the apex, then the route, then the finalizer. What is missing counts as done.
 fn revert(cx: &mut Cx<'_>) -> Flow<Done> {
     let namespace = cx.canary.namespace();
     let workload = cx.workload();
@@ -74,6 +75,7 @@ fn revert(cx: &mut Cx<'_>) -> Flow<Done> {
         wait_for_target(cx, &target)?;
         revert_apex(cx, &target)?;
     }
+    revert_route(cx)?;
     let release = prepare::finalizer_write(cx, false);
     cx.write([release])?;
     cx.event(Event::normal(phase_before(cx), texts::terminated(&cx.canary_name())));
@@ -131,4 +133,23 @@ fn revert_apex(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<()> {
     };
     let write = services::reverted_apex(&selector, &apex).and_then(|desired| Write::towards(at, Some(&apex), desired));
     attempt(cx, write)
+}
+
+/// A route that was there before the Canary gets back what it said (routers-mesh.md 3.6).
+fn revert_route(cx: &mut Cx<'_>) -> Flow<()> {
+    let name = cx.canary.spec.provider.as_deref().unwrap_or(&cx.settings.mesh_provider);
+    let Some(provider) = routes::provider(name) else {
+        return Ok(());
+    };
+    let seen: Vec<Seen> = provider.objects(cx.canary).iter().map(|at| cx.object(at)).collect();
+    let context = Context {
+        canary: cx.canary,
+        current: seen.iter().map(|seen| seen.present().map(|object| &**object)).collect(),
+        selector_key: None,
+        entropy: cx.entropy,
+    };
+    for write in provider.reverts(&context) {
+        attempt(cx, Some(write))?;
+    }
+    Ok(())
 }

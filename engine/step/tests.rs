@@ -12,4 +12,5 @@ mod refusals;
 mod runs;
 mod scalers;
 mod status;
+mod strategies;
 mod targets;
