@@ -41,7 +41,10 @@ enum Expected {
 const ODD_ANSWERS: [(&str, Expected); 8] = [
     ("vector(0.25)", Expected::Value(0.25)),
     ("vector(0) / 0", Expected::Text("no values found")),
-    ("vector(1) / 0", Expected::Text("no values found, +Inf is no measurement")),
+    (
+        "vector(1) / 0",
+        Expected::Text("no values found, +Inf is no measurement"),
+    ),
     ("nothing_of_this_name", Expected::Text("no values found")),
     ("1", Expected::Text("the result is a scalar")),
     ("\"text\"", Expected::Text("the result is a string")),
