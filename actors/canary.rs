@@ -27,6 +27,7 @@ use crate::{
 
 mod memory;
 mod round;
+mod secrets;
 
 use memory::Memory;
 use round::Rest;

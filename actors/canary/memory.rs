@@ -4,6 +4,7 @@ use engine::{Event, seam::EventType};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
+use super::secrets::Secrets;
 use crate::caches::{Digests, Overlay};
 
 /// Texts that are remembered between two status writes; a check says at most one per hook and metric.
@@ -17,6 +18,8 @@ pub(super) struct Memory {
     pub(super) overlay: Overlay,
     /// Checksums of configs by version.
     pub(super) digests: Digests,
+    /// Credentials of metric providers.
+    pub(super) secrets: Secrets,
     /// When the last check was made.
     pub(super) last_check: Option<Timestamp>,
     /// What was said since the last status write.

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{Memory, Tools};
+use super::{Memory, Tools, secrets::Secrets};
 use crate::{
     caches::{Mark, Pins, StepView},
     events::{Decided, Violated},
@@ -182,10 +182,10 @@ impl Round<'_> {
 
     /// Answer all questions at once.
     async fn answer(&mut self, asks: &[Ask]) -> Vec<Outcome> {
-        let tools = self.tools;
+        let (tools, secrets) = (self.tools, &self.memory.secrets);
         let outcomes = join_all(asks.iter().map(|ask| async move {
             match ask {
-                Ask::Read(of) => Outcome::Read(tools.router.read(of.clone()).await),
+                Ask::Read(of) => Outcome::Read(read(tools, secrets, of).await),
                 Ask::Hook(call) => Outcome::Answer(sent(tools.hooks.send(Call(call.clone())).await)),
                 Ask::Query(request) => Outcome::Answer(sent(tools.queries.send(Query::from(request.clone())).await)),
                 Ask::Inquire(question) => Outcome::Answer(sent(tools.queries.send(Query((**question).clone())).await)),
@@ -195,6 +195,7 @@ impl Round<'_> {
         for (ask, outcome) in asks.iter().zip(&outcomes) {
             if let (Ask::Read(of), Outcome::Read(Ok(Some(object)))) = (ask, outcome) {
                 self.remember(of, object);
+                self.memory.secrets.remember(of, object);
             }
         }
         outcomes
@@ -239,6 +240,7 @@ impl Round<'_> {
             let seconds = self.tools.world.now().duration_since(self.now).as_secs_f64();
             self.tools.series.checked(canary, seconds);
         }
+        self.tools.series.judged(canary, &done.decision.checks);
         for measure in done.measures.iter().chain(&entered) {
             self.tools.series.apply(canary, measure);
         }
@@ -307,6 +309,14 @@ fn decision(verb: &'static str, why: &str) -> Decision {
         verb,
         why: why.to_owned(),
         checks: Vec::new(),
+    }
+}
+
+/// The object as it is on the API server; a Secret that has not changed since it was read is not read again (AN-16).
+async fn read(tools: &Tools, secrets: &Secrets, of: &ObjectRef) -> Result<Option<Arc<Value>>, Trouble> {
+    match secrets.get(&tools.caches, of) {
+        Some(known) => Ok(Some(known)),
+        None => tools.router.read(of.clone()).await,
     }
 }
 

@@ -1,3 +1,5 @@
+mod access;
+
 use super::*;
 use crate::testing::{answer, get, simulate};
 use futures::future::join_all;
