@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Names of Services and values of labels are DNS labels.
-const LABEL_MAX: usize = 63;
+pub(crate) const LABEL_MAX: usize = 63;
 const SCALERS: [&str; 2] = ["HorizontalPodAutoscaler", "ScaledObject"];
 
 pub(super) fn problems(spec: &CanarySpec, provider: &str) -> Vec<Problem> {
