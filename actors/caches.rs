@@ -38,7 +38,7 @@ use shard::{Listener, Shard};
 pub use view::{Digests, Overlay, Pins, StepView, is_newer};
 
 /// The kinds, and whether only their metadata is watched.
-const KINDS: [(Kind, bool); 11] = [
+const KINDS: [(Kind, bool); 13] = [
     (kinds::CANARY, false),
     (kinds::METRIC_TEMPLATE, false),
     (kinds::ALERT_PROVIDER, false),

@@ -34,6 +34,7 @@ impl Memory {
             born,
             overlay: Overlay::default(),
             digests: Digests::default(),
+            secrets: Secrets::default(),
             last_check: None,
             told: BTreeSet::new(),
         }
