@@ -16,7 +16,7 @@ use crate::{
     settings::INTERVAL_FLOOR,
     status::HELD,
     step::Input,
-    workloads::Workload,
+    workloads::{Workload, knative::PRIMARY_REVISION},
 };
 
 /// A broken invariant.
@@ -215,12 +215,15 @@ fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violati
 fn promotes_analysed_only(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
     let spec = &input.canary.spec;
     let workload = workload(input);
-    let is_primary = write.object.kind == workload.kind() && write.object.name == spec.primary_name();
+    let is_primary = write.object.kind == workload.kind() && write.object.name == workload.primary_name(spec);
     let (true, Act::Merge { patch, .. }) = (is_primary, &write.act) else {
         return;
     };
     let carries = match workload.has_pods() {
         true => patch["spec"].get("template").is_some(),
+        false if workload == Workload::Knative => {
+            !patch["metadata"]["annotations"][PRIMARY_REVISION].is_null() && in_a_run(input)
+        }
         false => patch.get("spec").is_some(),
     };
     if !carries {
@@ -256,7 +259,16 @@ fn available(input: &Input<'_>) -> (i64, i64) {
             .object(&workload.kind().named(input.canary.namespace(), name));
         seen.present().map_or(0, |object| workload.available(object))
     };
-    (of(&spec.primary_name()), of(&spec.target_ref.name))
+    (of(&workload.primary_name(spec)), of(&spec.target_ref.name))
+}
+
+/// A Knative Service without a primary is given one at any other time.
+fn in_a_run(input: &Input<'_>) -> bool {
+    input
+        .canary
+        .status
+        .as_ref()
+        .is_some_and(|status| status.phase.is_running())
 }
 
 fn workload(input: &Input<'_>) -> Workload {

@@ -7,6 +7,7 @@
 //! back to 100/0: RM-1, W-8).
 
 mod gateway_api;
+mod knative;
 mod kubernetes;
 #[cfg(test)]
 mod tests;
@@ -21,10 +22,10 @@ use crate::{
 };
 
 /// The providers, one line each.
-const PROVIDERS: [&Provider; 2] = [&gateway_api::V1, &kubernetes::PROVIDER];
+const PROVIDERS: [&Provider; 3] = [&gateway_api::V1, &kubernetes::PROVIDER, &knative::PROVIDER];
 
 /// Providers of the contract (routers-mesh.md 0.3, routers-ingress.md) that this version does not have yet.
-const PLANNED: [&str; 17] = [
+const PLANNED: [&str; 16] = [
     "apisix",
     "appmesh",
     "appmesh:v1beta2",
@@ -32,7 +33,6 @@ const PLANNED: [&str; 17] = [
     "gatewayapi:v1beta1",
     "gloo",
     "istio",
-    "knative",
     "kuma",
     "linkerd",
     "nginx",

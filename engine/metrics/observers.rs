@@ -7,6 +7,7 @@ use crate::Settings;
 
 mod http;
 mod istio;
+mod knative;
 
 /// The builtin queries of one traffic provider.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub struct Observer {
 }
 
 /// All observers. The first that matches is used, and the last for everything unknown, as with the peer.
-static OBSERVERS: [Observer; 2] = [http::OBSERVER, istio::OBSERVER];
+static OBSERVERS: [Observer; 3] = [http::OBSERVER, knative::OBSERVER, istio::OBSERVER];
 
 /// The provider that decides whose metrics are asked: the canary's own, else the controller's. In a Linkerd installation it is always
 /// Linkerd. Targets of kind Service get the observer of their provider; the peer asks Istio for them (AN-2).

@@ -267,10 +267,10 @@ fn configs_changed(cx: &Cx<'_>, release: &Release) -> bool {
 fn follow(cx: &Cx<'_>, release: &Release) -> Done {
     let behind = cx.status().last_applied_spec.as_deref() != Some(release.revision.as_str());
     if cx.phase != Phase::Failed || !behind {
-        return match cx.is_outdated() {
-            true => prepare::observe(cx, "the Canary was edited, nothing else has changed"),
-            false => cx.idle("nothing has changed"),
-        };
+        if cx.is_outdated() {
+            return prepare::observe(cx, "the Canary was edited, nothing else has changed");
+        }
+        return cx.idle("nothing has changed");
     }
     let draft = cx
         .draft()

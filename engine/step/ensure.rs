@@ -14,11 +14,11 @@ use super::{
 use crate::{
     ObjectRef,
     objects::{self, kinds},
-    readiness::{Readiness, Side, Terms},
+    readiness::{self, Readiness, Side, Terms},
     routes::{self, Context, Provider, Split},
     seam::{Seen, Write},
     services::{self, Port, Role, Selector},
-    workloads::{self, Workload},
+    workloads::{self, Workload, knative},
 };
 
 /// The target as it was found.
@@ -90,18 +90,21 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
 /// Make or repair all generated objects, in the order that keeps traffic flowing: a Service before what it selects, the primary
 /// ready before the apex points at it, the route last.
 pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
-    let writes = if target.workload.has_pods() {
-        [Role::Canary, Role::Primary].map(|role| service(cx, role, &target))
-    } else {
-        [canary_copy(cx, &target), None]
+    let writes = match target.workload {
+        Workload::Deployment | Workload::DaemonSet => {
+            [Role::Canary, Role::Primary].map(|role| service(cx, role, &target))
+        }
+        Workload::Service => [canary_copy(cx, &target), None],
+        Workload::Knative => [None, None],
     };
     cx.write(writes)?;
     let configs = configs::of(cx, &target)?;
-    let primary_at = target
-        .workload
+    let workload = target.workload;
+    let primary_at = workload
         .kind()
-        .named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+        .named(cx.canary.namespace(), &workload.primary_name(&cx.canary.spec));
     let primary = match cx.object(&primary_at) {
+        Seen::Present(service) if workload == Workload::Knative => adopt(cx, &primary_at, service)?,
         Seen::Present(primary) => {
             refuse_foreign(cx, &primary_at, &primary)?;
             primary
@@ -132,6 +135,11 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
         split: Split::PRIMARY,
         written: BTreeMap::new(),
     };
+    if workload == Workload::Knative {
+        // Primary, target and route are one object, and this step may have written it.
+        let (at, service) = (release.primary_at.clone(), release.primary.clone());
+        release.written.insert(at, service);
+    }
     keep_route(cx, &mut release)?;
     Ok(release)
 }
@@ -167,6 +175,15 @@ fn canary_copy(cx: &Cx<'_>, target: &Target) -> Option<Write> {
     let current = seen.present().map(|object| &**object);
     let desired = service::copy(cx.canary, cx.settings, &target.object, service::Role::Canary, current);
     Write::towards(at, current, desired)
+}
+
+/// Name the stable revision of a Knative Service that has none.
+fn adopt(cx: &mut Cx<'_>, at: &ObjectRef, service: Arc<Value>) -> Flow<Arc<Value>> {
+    let Some(desired) = knative::adopted(&service) else {
+        return Err(cx.blocked(format!("{at} has no revision yet")));
+    };
+    let write = Write::towards(at.clone(), Some(&service), desired);
+    Ok(cx.write([write])?.pop().unwrap_or(service))
 }
 
 /// A primary that something else controls is not ours to overwrite (WL-16). One that nobody controls is taken over, as after a
@@ -339,20 +356,31 @@ fn waiting_since(cx: &Cx<'_>) -> Timestamp {
     cx.status().last_transition_time.max(cx.last_check).unwrap_or(cx.now)
 }
 
-fn readiness(cx: &Cx<'_>, workload: &Value, side: Side, threshold_percent: i64) -> Readiness {
+fn readiness(cx: &Cx<'_>, object: &Value, side: Side, threshold_percent: i64) -> Readiness {
+    let workload = Workload::of_object(object);
     let name = match side {
         Side::Primary => format!("{}.{}", cx.canary.spec.primary_name(), cx.canary.namespace()),
         Side::Canary => cx.target_name(),
     };
     let terms = Terms {
         name: &name,
+        noun: &workload.kind().kind.to_lowercase(),
         threshold_percent,
         deadline_seconds: cx.canary.spec.progress_deadline_seconds(),
         since: waiting_since(cx),
         now: cx.now,
         side,
     };
-    Workload::of_object(workload).readiness(workload, &terms)
+    if workload != Workload::Knative {
+        return workload.readiness(object, &terms);
+    }
+    let revision = match side {
+        Side::Primary => knative::primary(object),
+        Side::Canary => knative::latest(object),
+    };
+    let revision = revision.unwrap_or_default();
+    let seen = cx.object(&kinds::KNATIVE_REVISION.named(cx.canary.namespace(), revision));
+    readiness::revision(seen.present().map(|object| &**object), revision, &terms)
 }
 
 /// As [`readiness`], in a run: whatever the cause is, waiting ends with the deadline, so that no phase lasts for ever (L2).

@@ -159,7 +159,8 @@ fn problems(cx: &Cx<'_>) -> Vec<String> {
         None => found.push(format!("spec.provider: {}", routes::hint(provider))),
         Some(known) => found.extend(beyond(known, cx.canary)),
     }
-    if spec.service.is_none() {
+    let needs_service = Workload::of(&spec.target_ref).is_none_or(Workload::has_pods);
+    if spec.service.is_none() && needs_service {
         found.push("spec.service: it is missing; write at least its port".into());
     }
     found

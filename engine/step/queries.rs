@@ -13,7 +13,9 @@ use crate::{
         prometheus::{self, Auth},
         provider::{Inquiry, Provider, provider, secret_ref},
     },
+    objects::kinds,
     seam::{Ask, Seen},
+    workloads::{Workload, knative},
 };
 
 /// A metric whose question is known, or the cause why there is none.
@@ -74,7 +76,7 @@ pub(super) fn unusable(cx: &Cx<'_>) -> Option<String> {
 fn renders(cx: &Cx<'_>, metric: &Metric, template: &Template) -> Result<(), String> {
     let spec = &template.object.spec;
     provider(&spec.provider.kind).map_err(|error| error.to_string())?;
-    let query = metrics::render(&spec.query, &Model::of(cx.canary, metric));
+    let query = metrics::render(&spec.query, &model(cx, metric));
     query.map(drop).map_err(|error| error.to_string())
 }
 
@@ -110,10 +112,23 @@ fn secrets(cx: &mut Cx<'_>, templates: &[Option<Result<Template, String>>]) -> F
     Ok(found)
 }
 
+/// What templates may use. With Knative, the route is the latest revision (analysis.md 3).
+fn model(cx: &Cx<'_>, metric: &Metric) -> Model {
+    let mut model = Model::of(cx.canary, metric);
+    if cx.workload() == Workload::Knative {
+        let seen = cx.object(&kinds::KNATIVE_SERVICE.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name));
+        let latest = seen.present().and_then(|service| knative::latest(service));
+        if let Some(latest) = latest {
+            latest.clone_into(&mut model.route);
+        }
+    }
+    model
+}
+
 /// A builtin or inline query, for the canary's metrics server.
 fn own_query(cx: &Cx<'_>, metric: &Metric, source: &Source, aim: Aim) -> Result<(Request, Reader), String> {
     let server = metrics::server(cx.canary, cx.settings);
-    let model = Model::of(cx.canary, metric);
+    let model = model(cx, metric);
     let open = (&Auth::Open, &BTreeMap::new());
     if aim == Aim::Probe {
         let request = prometheus::availability_request(server, open.0, open.1, false);
@@ -139,7 +154,7 @@ fn templated(
 ) -> Result<(Request, Reader), String> {
     let spec = &template.object.spec;
     let provider = provider(&spec.provider.kind).map_err(|error| error.to_string())?;
-    let model = Model::of(cx.canary, metric);
+    let model = model(cx, metric);
     let query = match aim {
         Aim::Value => metrics::render(&spec.query, &model).map_err(|error| error.to_string())?,
         Aim::Probe => String::new(),

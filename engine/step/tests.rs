@@ -5,6 +5,7 @@ mod dark;
 mod explore;
 mod fixture;
 mod gates;
+mod knative;
 mod outage;
 mod refusals;
 mod runs;
