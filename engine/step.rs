@@ -23,6 +23,7 @@ mod prepare;
 mod promote;
 mod providers;
 mod queries;
+mod ready;
 mod rollback;
 mod rollout;
 mod scaler;

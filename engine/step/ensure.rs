@@ -1,25 +1,26 @@
 //! The objects that must be there in every phase: Services, primary, apex, route. Repaired when they differ, never touched otherwise.
 
 use crds::{Phase, analysis::Strategy};
-use jiff::Timestamp;
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Cx, Flow,
     configs::{self, Configs},
-    context::{Pause, after},
+    context::Pause,
     outage, prepare, promote, scaler,
 };
 use crate::{
     ObjectRef,
     objects::{self, kinds},
-    readiness::{self, Readiness, Side, Terms},
+    readiness::Readiness,
     routes::{self, Context, Provider, Split},
     seam::{Seen, Write},
     services::{self, Port, Role, Selector},
     workloads::{self, Workload, knative},
 };
+
+pub(super) use super::ready::{available, canary_readiness, end_of_patience, in_time, is_overdue, primary_readiness};
 
 /// The target as it was found.
 pub(super) struct Target {
@@ -335,93 +336,6 @@ pub(super) fn accepted(cx: &mut Cx<'_>, release: &Release) -> Flow<Result<(), St
         .provider
         .accepted(&context(cx, release, &current))
         .map_err(|unready| unready.to_string()))
-}
-
-/// Pods of a workload that are available.
-pub(super) fn available(workload: &Value) -> i64 {
-    Workload::of_object(workload).available(workload)
-}
-
-pub(super) fn primary_readiness(cx: &Cx<'_>, primary: &Value) -> Readiness {
-    readiness(cx, primary, Side::Primary, cx.analysis().primary_ready_threshold())
-}
-
-pub(super) fn canary_readiness(cx: &Cx<'_>, target: &Value) -> Readiness {
-    readiness(cx, target, Side::Canary, cx.analysis().canary_ready_threshold())
-}
-
-/// The wait counts from the last status write (entering the phase, the last step, the end of a suspension) or the last check, which
-/// found all pods ready: behind a gate that is closed for an hour a moment without pods is not an hour's wait.
-fn waiting_since(cx: &Cx<'_>) -> Timestamp {
-    cx.status().last_transition_time.max(cx.last_check).unwrap_or(cx.now)
-}
-
-fn readiness(cx: &Cx<'_>, object: &Value, side: Side, threshold_percent: i64) -> Readiness {
-    let workload = Workload::of_object(object);
-    let name = match side {
-        Side::Primary => format!("{}.{}", cx.canary.spec.primary_name(), cx.canary.namespace()),
-        Side::Canary => cx.target_name(),
-    };
-    let terms = Terms {
-        name: &name,
-        noun: &workload.kind().kind.to_lowercase(),
-        threshold_percent,
-        deadline_seconds: cx.canary.spec.progress_deadline_seconds(),
-        since: waiting_since(cx),
-        now: cx.now,
-        side,
-    };
-    if workload != Workload::Knative {
-        return workload.readiness(object, &terms);
-    }
-    let revision = match side {
-        Side::Primary => knative::primary(object),
-        Side::Canary => knative::latest(object),
-    };
-    let revision = revision.unwrap_or_default();
-    let seen = cx.object(&kinds::KNATIVE_REVISION.named(cx.canary.namespace(), revision));
-    readiness::revision(seen.present().map(|object| &**object), revision, &terms)
-}
-
-/// As [`readiness`], in a run: whatever the cause is, waiting ends with the deadline, so that no phase lasts for ever (L2).
-pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
-    let (seconds, end) = (cx.canary.spec.progress_deadline_seconds(), end_of_patience(cx));
-    match readiness {
-        Readiness::NotReady {
-            message,
-            final_: false,
-            deadline,
-        } if cx.now >= end => {
-            let message = format!("{message}; exceeded its progressDeadlineSeconds: {seconds}");
-            Readiness::NotReady {
-                message,
-                final_: true,
-                deadline,
-            }
-        }
-        Readiness::NotReady {
-            message,
-            final_,
-            deadline,
-        } => Readiness::NotReady {
-            message,
-            final_,
-            deadline: Some(deadline.map_or(end, |deadline| deadline.min(end))),
-        },
-        Readiness::Ready => Readiness::Ready,
-    }
-}
-
-/// When waiting ends: `progressDeadlineSeconds` after the last status write or check.
-pub(super) fn end_of_patience(cx: &Cx<'_>) -> Timestamp {
-    let seconds = cx.canary.spec.progress_deadline_seconds();
-    let patience = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    after(waiting_since(cx), patience)
-}
-
-/// Whether `progressDeadlineSeconds` have passed since the last status write or check.
-pub(super) fn is_overdue(cx: &Cx<'_>) -> bool {
-    cx.now >= end_of_patience(cx)
 }
 
 /// Only the target has available pods.
