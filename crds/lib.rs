@@ -24,6 +24,7 @@ pub use alert_provider::{AlertProvider, AlertProviderSpec};
 pub use canary::{Canary, CanarySpec};
 pub use metric_template::{MetricTemplate, MetricTemplateSpec};
 pub use number::Number;
+pub use shape::PROVIDERS;
 pub use status::{CanaryStatus, Condition, Phase};
 
 /// API group of all three kinds.

@@ -24,26 +24,6 @@ use crate::{
 /// The providers, one line each.
 const PROVIDERS: [&Provider; 3] = [&gateway_api::V1, &kubernetes::PROVIDER, &knative::PROVIDER];
 
-/// Providers of the contract (routers-mesh.md 0.3, routers-ingress.md) that this version does not have yet.
-const PLANNED: [&str; 16] = [
-    "apisix",
-    "appmesh",
-    "appmesh:v1beta2",
-    "contour",
-    "gatewayapi:v1beta1",
-    "gloo",
-    "istio",
-    "kuma",
-    "linkerd",
-    "nginx",
-    "osm",
-    "skipper",
-    "smi:v1alpha1",
-    "smi:v1alpha2",
-    "smi:v1alpha3",
-    "traefik",
-];
-
 /// How traffic is shared, in percent; `primary` and `canary` sum to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Split {
@@ -155,7 +135,7 @@ pub fn hint(name: &str) -> String {
         "supergloo" => {
             "provider \"supergloo\" went with the project of that name: use the provider of your mesh".to_owned()
         }
-        planned if PLANNED.contains(&planned) => {
+        planned if crds::PROVIDERS.contains(&planned) => {
             format!("provider {planned:?} is not supported by this version; supported are {known}")
         }
         unknown => format!("provider {unknown:?} is not known; supported are {known}"),

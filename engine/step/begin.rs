@@ -6,7 +6,7 @@ use super::{
     Cx, Flow,
     context::Pause,
     ensure::{self, Release},
-    gates, prepare, providers, rollback, scaler,
+    gates, pods, prepare, providers, rollback, scaler,
     strategy::KUBERNETES_ITERATIONS,
     texts,
 };
@@ -25,7 +25,7 @@ use crate::{
 /// The primary is ready and has the traffic: scale the target down and call it initialised.
 pub(super) fn initialized(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
     providers::probe(cx)?;
-    ensure::scale_target(cx, release, 0)?;
+    pods::scale_target(cx, release, 0)?;
     let phase = Phase::Initialized;
     cx.event(Event::normal(phase, texts::initialized(&cx.canary_name())));
     cx.alert(alert::initialized(cx.kind()));
@@ -85,7 +85,7 @@ fn require_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
     if cx.canary.spec.skips_analysis() || release.split.canary > 0 {
         return Ok(());
     }
-    match ensure::primary_readiness(cx, &release.primary) {
+    match pods::primary_readiness(cx, &release.primary) {
         Readiness::Ready => Ok(()),
         // Whoever changed the primary did so this very moment: what its pods do about it is news, not that nobody has looked yet.
         Readiness::NotReady { message, .. } if !readiness::is_observed(&release.primary) => {
@@ -111,12 +111,12 @@ fn gate(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 
 /// Start a run from an explicit 100/0 (W-2), or from where the canary is the only one that serves.
 fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    if ensure::available(&release.primary) > 0 {
+    if pods::available(&release.primary) > 0 {
         ensure::shift(cx, release, Split::PRIMARY)?;
     }
     let target = &release.target.object;
     let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler::minimum(cx));
-    ensure::scale_target(cx, release, replicas)?;
+    pods::scale_target(cx, release, replicas)?;
     tell_limits(cx, release);
     cx.event(Event::normal(
         Phase::Progressing,
@@ -173,7 +173,7 @@ pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<
         return Ok(());
     }
     // A primary without pods gets nothing: the run starts again where it is, and the deadline judges (S1, L2).
-    if ensure::available(&release.primary) > 0 {
+    if pods::available(&release.primary) > 0 {
         if spec_changed && !taken_over && set_back(cx, release)? {
             return Err(Pause::end(end_set_back(cx, release)?));
         }
@@ -226,7 +226,7 @@ fn set_back(cx: &mut Cx<'_>, release: &Release) -> Flow<bool> {
 
 fn end_set_back(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     ensure::shift(cx, release, Split::PRIMARY)?;
-    ensure::scale_target(cx, release, 0)?;
+    pods::scale_target(cx, release, 0)?;
     cx.say(texts::set_back(&cx.target_name()));
     cx.measure(Measure::Status(Phase::Succeeded));
     cx.measure(Measure::Weight {

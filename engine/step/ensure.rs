@@ -8,7 +8,7 @@ use super::{
     Cx, Flow,
     configs::{self, Configs},
     context::Pause,
-    outage, prepare, promote, scaler,
+    outage, pods, prepare, promote, scaler,
 };
 use crate::{
     ObjectRef,
@@ -19,8 +19,6 @@ use crate::{
     services::{self, Port, Role, Selector},
     workloads::{self, Workload, knative},
 };
-
-pub(super) use super::ready::{available, canary_readiness, end_of_patience, in_time, is_overdue, primary_readiness};
 
 /// The target as it was found.
 pub(super) struct Target {
@@ -112,8 +110,8 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
         }
         Seen::Absent | Seen::NoSuchKind => promote::create_primary(cx, &target, &primary_at, &configs)?,
     };
-    if cx.phase.is_initializing() {
-        wait_for_first_primary(cx, &primary)?;
+    if cx.is_bootstrapping() {
+        wait_for_first_primary(cx, &target, &configs, &primary)?;
     }
     scaler::ensure(cx)?;
     if target.workload.has_pods() {
@@ -145,10 +143,27 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
     Ok(release)
 }
 
-/// The target is not scaled down, nor the apex moved, before the first primary is ready; also without analysis (W-16, W-17).
-fn wait_for_first_primary(cx: &mut Cx<'_>, primary: &Value) -> Flow<()> {
-    match primary_readiness(cx, primary) {
+/// The target is not scaled down, nor the apex moved, before the first primary is ready; also without analysis (W-16, W-17). What is
+/// mended in the target meanwhile is mended in the primary, too.
+fn wait_for_first_primary(cx: &mut Cx<'_>, target: &Target, configs: &Configs, primary: &Arc<Value>) -> Flow<()> {
+    let readiness = pods::primary_readiness(cx, primary);
+    if !readiness.is_ready() && pods::available(primary) == 0 && pods::available(&target.object) > 0 {
+        promote::renew_first(cx, target, configs, primary)?;
+    }
+    if cx.phase == Phase::Failed {
+        return match readiness {
+            Readiness::Ready => Ok(()),
+            Readiness::NotReady { message, .. } => Err(Pause::end(cx.idle(message))),
+        };
+    }
+    match pods::in_time(cx, readiness) {
         Readiness::Ready => Ok(()),
+        Readiness::NotReady {
+            message, final_: true, ..
+        } if pods::is_overdue(cx) => {
+            cx.warn(message.clone());
+            Err(outage::without_first_primary(cx, &message))
+        }
         Readiness::NotReady { message, .. } if cx.now >= cx.due() => Err(cx.blocked(message)),
         // Pods need a moment; that is nothing to warn of before an interval has passed.
         Readiness::NotReady { message, .. } => {
@@ -246,7 +261,10 @@ fn from_status(cx: &Cx<'_>) -> Split {
 
 /// The split, unless it would give traffic to a version without available pods while the other one has some (S1).
 fn lit(release: &Release, wanted: Split) -> Split {
-    match (available(&release.primary) > 0, available(&release.target.object) > 0) {
+    match (
+        pods::available(&release.primary) > 0,
+        pods::available(&release.target.object) > 0,
+    ) {
         (true, false) => Split::PRIMARY,
         (false, true) => Split::CANARY,
         _ => wanted,
@@ -289,7 +307,10 @@ pub(super) fn shift(cx: &mut Cx<'_>, release: &mut Release, wanted: Split) -> Fl
 }
 
 fn goes_dark(release: &Release, wanted: Split) -> bool {
-    let (primary, canary) = (available(&release.primary), available(&release.target.object));
+    let (primary, canary) = (
+        pods::available(&release.primary),
+        pods::available(&release.target.object),
+    );
     let raises_primary = wanted.primary > release.split.primary && primary == 0 && canary > 0;
     let raises_canary = wanted.canary > release.split.canary && canary == 0 && primary > 0;
     raises_primary || raises_canary
@@ -336,31 +357,4 @@ pub(super) fn accepted(cx: &mut Cx<'_>, release: &Release) -> Flow<Result<(), St
         .provider
         .accepted(&context(cx, release, &current))
         .map_err(|unready| unready.to_string()))
-}
-
-/// Only the target has available pods.
-pub(super) fn only_canary_serves(release: &Release) -> bool {
-    available(&release.primary) == 0 && available(&release.target.object) > 0
-}
-
-/// The write that scales the target. Never to zero while it is the only version with available pods (S2).
-pub(super) fn scale_target(cx: &mut Cx<'_>, release: &Release, replicas: i64) -> Flow<()> {
-    let target = &release.target;
-    if replicas == 0 && only_canary_serves(release) {
-        return Err(cx.blocked(format!(
-            "not scaling down {}: the primary has no available pods",
-            cx.target_name()
-        )));
-    }
-    let writes = scaling(cx, &target.at, &target.object, replicas);
-    cx.write(writes).map(drop)
-}
-
-/// The writes that scale the target and hold or release its scaler, which would undo it.
-pub(super) fn scaling(cx: &Cx<'_>, at: &ObjectRef, target: &Value, replicas: i64) -> [Option<Write>; 2] {
-    let desired = Workload::of_object(target).scaled(target, replicas);
-    [
-        scaler::hold(cx, replicas == 0),
-        Write::towards(at.clone(), Some(target), desired),
-    ]
 }

@@ -9,7 +9,7 @@ use super::{
     begin::wait_until_due,
     configs::{self, Configs},
     ensure::{self, Release, Target},
-    rollback, rollout, scaler, texts,
+    pods, rollback, rollout, scaler, texts,
 };
 use crate::{
     ObjectRef,
@@ -32,6 +32,22 @@ pub(super) fn create_primary(cx: &mut Cx<'_>, target: &Target, at: &ObjectRef, c
         Some(primary) => Ok(primary),
         None => Err(cx.blocked(format!("{at} could not be made"))),
     }
+}
+
+/// Bring a first primary that never became ready to what the target is now: its owner has mended something.
+pub(super) fn renew_first(cx: &mut Cx<'_>, target: &Target, configs: &Configs, primary: &Arc<Value>) -> Flow<()> {
+    let projection = projected(cx, target, configs);
+    if projection.is_promoted(&target.object, primary) {
+        return Ok(());
+    }
+    let desired = projection.promoted(&target.object, primary);
+    let at = target
+        .workload
+        .kind()
+        .named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+    let mut writes = config_copies(cx, configs)?;
+    writes.push(Write::towards(at, Some(primary), desired));
+    cx.write(writes).map(drop)
 }
 
 /// Copy the analysed revision and its configs to the primary. What is copied is what this step saw, and its hash is the one that was
@@ -162,7 +178,7 @@ fn finalise(cx: &Cx<'_>, why: &str) -> Done {
 }
 
 fn wait_for_primary(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
-    match ensure::in_time(cx, ensure::primary_readiness(cx, &release.primary)) {
+    match pods::in_time(cx, pods::primary_readiness(cx, &release.primary)) {
         Readiness::Ready => Ok(None),
         Readiness::NotReady {
             message, final_: true, ..
@@ -201,7 +217,7 @@ pub(super) fn finalising(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 
 /// `skipAnalysis`: promote as soon as the target is ready, wait for the primary, then scale down.
 pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    if release.split.canary > 0 && ensure::available(&release.primary) > 0 {
+    if release.split.canary > 0 && pods::available(&release.primary) > 0 {
         ensure::shift(cx, release, Split::PRIMARY)?;
     }
     // A primary that has the revision already is from an attempt that was interrupted: the target may be at zero by now.
@@ -213,7 +229,7 @@ pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<D
         cx.say(texts::copying(&cx.target_name(), &primary_name(cx)));
         return Ok(cx.wake_in("promote", "the analysis is skipped", cx.interval()));
     }
-    match ensure::in_time(cx, ensure::primary_readiness(cx, &release.primary)) {
+    match pods::in_time(cx, pods::primary_readiness(cx, &release.primary)) {
         Readiness::Ready => {
             scaler::sync(cx)?;
             succeed(cx, release, true)
@@ -226,7 +242,7 @@ pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<D
 }
 
 fn succeed(cx: &mut Cx<'_>, release: &Release, skipped: bool) -> Flow<Done> {
-    ensure::scale_target(cx, release, 0)?;
+    pods::scale_target(cx, release, 0)?;
     Ok(succeeded(cx, skipped))
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     Cx, Flow,
     context::{Pause, after},
-    ensure, prepare, texts,
+    pods, prepare, texts,
 };
 use crate::{
     objects::kinds,
@@ -73,7 +73,7 @@ fn revert(cx: &mut Cx<'_>) -> Flow<Done> {
             .map_or(0, |primary| workload.replicas(primary))
             .max(workload.replicas(&target))
             .max(1);
-        for write in ensure::scaling(cx, &at, &target, replicas) {
+        for write in pods::scaling(cx, &at, &target, replicas) {
             attempt(cx, write)?;
         }
         let is_ready = wait_for_target(cx, &target)?;
@@ -120,7 +120,7 @@ fn patience_ends(cx: &Cx<'_>) -> Timestamp {
 /// Whether the target got ready in time.
 fn wait_for_target(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<bool> {
     let patience_ends = patience_ends(cx);
-    match ensure::canary_readiness(cx, target) {
+    match pods::canary_readiness(cx, target) {
         Readiness::Ready => Ok(true),
         Readiness::NotReady { message, .. } if cx.now >= patience_ends => {
             cx.warn(format!("{message}; the deletion goes on without waiting any longer"));

@@ -1,11 +1,13 @@
 //! The state machine over the miniature cluster.
 
+mod bootstrap;
 mod crash;
 mod dark;
 mod explore;
 mod fixture;
 mod gates;
 mod knative;
+mod metrics;
 mod outage;
 mod refusals;
 mod runs;

@@ -1,13 +1,15 @@
-//! Whether the pods of a release are ready, and how long they are waited for.
+//! The pods of both versions: whether they are ready, how long they are waited for, and how the target is scaled.
 
 use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
 
-use super::{Cx, context::after};
+use super::{Cx, Flow, context::after, ensure::Release, scaler};
 use crate::{
+    ObjectRef,
     objects::kinds,
     readiness::{self, Readiness, Side, Terms},
+    seam::Write,
     workloads::{Workload, knative},
 };
 
@@ -25,9 +27,11 @@ pub(super) fn canary_readiness(cx: &Cx<'_>, target: &Value) -> Readiness {
 }
 
 /// The wait counts from the last status write (entering the phase, the last step, the end of a suspension) or the last check, which
-/// found all pods ready: behind a gate that is closed for an hour a moment without pods is not an hour's wait.
+/// found all pods ready: behind a gate that is closed for an hour a moment without pods is not an hour's wait. Nor does the time count
+/// in which no controller was there.
 fn waiting_since(cx: &Cx<'_>) -> Timestamp {
-    cx.status().last_transition_time.max(cx.last_check).unwrap_or(cx.now)
+    let written = cx.status().last_transition_time;
+    written.max(cx.last_check).max(cx.watched_since).unwrap_or(cx.now)
 }
 
 fn readiness(cx: &Cx<'_>, object: &Value, side: Side, threshold_percent: i64) -> Readiness {
@@ -96,4 +100,31 @@ pub(super) fn end_of_patience(cx: &Cx<'_>) -> Timestamp {
 /// Whether `progressDeadlineSeconds` have passed since the last status write or check.
 pub(super) fn is_overdue(cx: &Cx<'_>) -> bool {
     cx.now >= end_of_patience(cx)
+}
+
+/// Only the target has available pods.
+pub(super) fn only_canary_serves(release: &Release) -> bool {
+    available(&release.primary) == 0 && available(&release.target.object) > 0
+}
+
+/// The write that scales the target. Never to zero while it is the only version with available pods (S2).
+pub(super) fn scale_target(cx: &mut Cx<'_>, release: &Release, replicas: i64) -> Flow<()> {
+    let target = &release.target;
+    if replicas == 0 && only_canary_serves(release) {
+        return Err(cx.blocked(format!(
+            "not scaling down {}: the primary has no available pods",
+            cx.target_name()
+        )));
+    }
+    let writes = scaling(cx, &target.at, &target.object, replicas);
+    cx.write(writes).map(drop)
+}
+
+/// The writes that scale the target and hold or release its scaler, which would undo it.
+pub(super) fn scaling(cx: &Cx<'_>, at: &ObjectRef, target: &Value, replicas: i64) -> [Option<Write>; 2] {
+    let desired = Workload::of_object(target).scaled(target, replicas);
+    [
+        scaler::hold(cx, replicas == 0),
+        Write::towards(at.clone(), Some(target), desired),
+    ]
 }
