@@ -118,6 +118,7 @@ fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler::minimum(cx));
     pods::scale_target(cx, release, replicas)?;
     tell_limits(cx, release);
+    ensure::tell_unapplied(cx, release);
     cx.event(Event::normal(
         Phase::Progressing,
         texts::new_revision(&cx.target_name()),

@@ -90,9 +90,10 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
 /// ready before the apex points at it, the route last.
 pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
     let writes = match target.workload {
-        Workload::Deployment | Workload::DaemonSet => {
-            [Role::Canary, Role::Primary].map(|role| service(cx, role, &target))
-        }
+        Workload::Deployment | Workload::DaemonSet => [
+            service(cx, Role::Canary, &target)?,
+            service(cx, Role::Primary, &target)?,
+        ],
         Workload::Service => [canary_copy(cx, &target), None],
         Workload::Knative => [None, None],
     };
@@ -115,7 +116,7 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
     }
     scaler::ensure(cx)?;
     if target.workload.has_pods() {
-        let apex = service(cx, Role::Apex, &target);
+        let apex = service(cx, Role::Apex, &target)?;
         cx.write([apex])?;
     }
 
@@ -174,12 +175,30 @@ fn wait_for_first_primary(cx: &mut Cx<'_>, target: &Target, configs: &Configs, p
     }
 }
 
-fn service(cx: &Cx<'_>, role: Role, target: &Target) -> Option<Write> {
-    let at = kinds::SERVICE.named(cx.canary.namespace(), &services::name(cx.canary, role));
+/// A Service of another Canary is left to it: two Canaries with one `service.name` would undo each other's writes for ever (SV-6).
+fn service(cx: &mut Cx<'_>, role: Role, target: &Target) -> Flow<Option<Write>> {
+    let at = services::reference(cx.canary, role);
     let seen = cx.object(&at);
     let current = seen.present().map(|object| &**object);
+    if let Some(other) = current.and_then(|current| services::other_canary(cx.canary, current)) {
+        let cause = format!("{at} belongs to Canary {other}; give one of them another spec.service.name");
+        return Err(outage::without_part(cx, cause));
+    }
     let desired = services::desired(cx.canary, role, &target.selector, &target.ports, current);
-    Write::towards(at, current, desired)
+    Ok(Write::towards(at, current, desired))
+}
+
+/// Say what the Canary asks for and the Services that are there cannot be given (SV-4).
+pub(super) fn tell_unapplied(cx: &mut Cx<'_>, release: &Release) {
+    let roles = Role::ALL.into_iter().filter(|_| release.target.workload.has_pods());
+    let seen: Vec<Seen> = roles
+        .map(|role| cx.object(&services::reference(cx.canary, role)))
+        .collect();
+    for service in seen.iter().filter_map(Seen::present) {
+        if let Some(note) = services::unapplied(cx.canary, service) {
+            cx.warn(note);
+        }
+    }
 }
 
 /// The copy of a target Service that stands for its present state; written only where it differs (SV-17).
