@@ -50,6 +50,8 @@ const KINDS: [(Kind, bool); 13] = [
     (kinds::DESTINATION_RULE, false),
     (kinds::HORIZONTAL_POD_AUTOSCALER, false),
     (kinds::SCALED_OBJECT, false),
+    (kinds::KNATIVE_SERVICE, false),
+    (kinds::KNATIVE_REVISION, false),
     (kinds::CONFIG_MAP, true),
     (kinds::SECRET, true),
 ];

@@ -17,7 +17,10 @@ use crate::{
     settings::INTERVAL_FLOOR,
     status::{ACCEPTED, HELD},
     step::Input,
-    workloads::Workload,
+    workloads::{
+        Workload,
+        knative::{PRIMARY_REVISION, latest},
+    },
 };
 
 /// A broken invariant.
@@ -246,21 +249,27 @@ fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violati
 fn promotes_analysed_only(input: &Input<'_>, write: &Write, checks: &[Check], found: &mut Vec<Violation>) {
     let spec = &input.canary.spec;
     let workload = workload(input);
-    let is_primary = write.object.kind == workload.kind() && write.object.name == spec.primary_name();
+    let is_primary = write.object.kind == workload.kind() && write.object.name == workload.primary_name(spec);
     let (true, Act::Merge { patch, .. }) = (is_primary, &write.act) else {
         return;
     };
-    let carries = match workload.has_pods() {
-        true => patch["spec"].get("template").is_some(),
-        false => patch.get("spec").is_some(),
-    };
-    if !carries {
-        return;
-    }
     let status = input.canary.status.clone().unwrap_or_default();
     let target = input
         .view
         .object(&workload.kind().named(input.canary.namespace(), &spec.target_ref.name));
+    let carries = match workload {
+        Workload::Deployment | Workload::DaemonSet => patch["spec"].get("template").is_some(),
+        Workload::Service => patch.get("spec").is_some(),
+        // A lost annotation that is put back names no other revision than before.
+        Workload::Knative => {
+            let name = patch["metadata"]["annotations"][PRIMARY_REVISION].as_str();
+            let latest = target.present().and_then(|target| latest(target));
+            status.phase.is_running() && name.is_some() && name == latest
+        }
+    };
+    if !carries {
+        return;
+    }
     let revision = target.present().map(|target| workload.revision(target));
     let analysed = revision == status.last_applied_spec;
     let threshold = spec.analysis.as_ref().map_or(1, crds::analysis::Analysis::threshold);
@@ -307,7 +316,7 @@ fn available(input: &Input<'_>) -> (i64, i64) {
             .object(&workload.kind().named(input.canary.namespace(), name));
         seen.present().map_or(0, |object| workload.available(object))
     };
-    (of(&spec.primary_name()), of(&spec.target_ref.name))
+    (of(&workload.primary_name(spec)), of(&spec.target_ref.name))
 }
 
 fn workload(input: &Input<'_>) -> Workload {

@@ -64,6 +64,10 @@ pub mod kinds {
         "HorizontalPodAutoscaler",
         "horizontalpodautoscalers",
     );
+    /// Knative Service.
+    pub const KNATIVE_SERVICE: Kind = kind("serving.knative.dev", "v1", "Service", "services");
+    /// Knative Revision.
+    pub const KNATIVE_REVISION: Kind = kind("serving.knative.dev", "v1", "Revision", "revisions");
     /// KEDA ScaledObject.
     pub const SCALED_OBJECT: Kind = kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects");
     /// Gateway API HTTPRoute.

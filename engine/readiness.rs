@@ -8,8 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 mod daemon_set;
+mod knative;
 
 pub use daemon_set::daemon_set;
+pub use knative::revision;
 
 /// Answer of a readiness check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub enum Side {
 pub struct Terms<'a> {
     /// `<name>.<namespace>`, as messages name it.
     pub name: &'a str,
+    /// What it is, as messages name it: `deployment`, `daemonset`, …
+    pub noun: &'a str,
     /// Share of updated pods that must be available; rounded up, and never less than one pod (W-12, W-13).
     pub threshold_percent: i64,
     /// The Canary's `progressDeadlineSeconds`.
@@ -146,8 +150,8 @@ impl<'a> Terms<'a> {
 
     fn not_ready(&self, cause: &str, is_final: bool, deadline: Option<Timestamp>) -> Readiness {
         let who = match self.side {
-            Side::Primary => "",
-            Side::Canary => "canary deployment ",
+            Side::Primary => String::new(),
+            Side::Canary => format!("canary {} ", self.noun),
         };
         Readiness::NotReady {
             message: format!("{who}{} not ready: {cause}", self.name),

@@ -10,6 +10,7 @@ mod affinity;
 mod gateway_api;
 mod istio;
 mod kept;
+mod knative;
 mod kubernetes;
 mod order;
 #[cfg(test)]
@@ -32,7 +33,7 @@ use affinity::Rules;
 pub use affinity::Cookies;
 
 /// The providers, one line each.
-const PROVIDERS: [&Provider; 3] = [&gateway_api::V1, &istio::PROVIDER, &kubernetes::PROVIDER];
+const PROVIDERS: [&Provider; 4] = [&gateway_api::V1, &istio::PROVIDER, &kubernetes::PROVIDER, &knative::PROVIDER];
 
 /// How traffic is shared, in percent; `primary` and `canary` sum to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -123,10 +123,10 @@ impl Draft {
     }
 
     fn only_if(self, holds: bool, kind: &str, health: &Health) -> Self {
-        match holds {
-            true => self.condition(kind, "True", &health.reason, health.message.clone()),
-            false => self.without(kind),
+        if holds {
+            return self.condition(kind, "True", &health.reason, health.message.clone());
         }
+        self.without(kind)
     }
 }
 

@@ -4,7 +4,7 @@
 //! touched, and projecting the same target twice gives the same primary, down to `flagger-id` (W-19). Objects stay raw JSON, so
 //! that fields this code has never heard of arrive at the primary (WL-12).
 //!
-//! Parts: [`Workload`] what a kind of target is asked; `deployment`, `daemon_set`, [`service`] the answers of each; `template` the pods,
+//! Parts: [`Workload`] what a kind of target is asked; `deployment`, `daemon_set`, [`service`], [`knative`] the answers of each; `template` the pods,
 //! `spread` the selectors by which they keep apart, [`metadata`] labels and annotations. Another kind of workload is a sibling of
 //! `deployment` and a branch in `kind`.
 
@@ -18,6 +18,7 @@ use crate::{ObjectRef, Settings, revision::hex};
 mod daemon_set;
 mod deployment;
 mod kind;
+pub mod knative;
 pub mod metadata;
 pub mod service;
 mod spread;

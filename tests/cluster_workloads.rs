@@ -9,6 +9,7 @@
 mod cluster;
 
 use cluster::{
+    kinds::{install, is_installed},
     lab::{Lab, Room, text},
     objects::{NEW, OLD, canary, deployment, weight},
     process::Controller,
@@ -271,21 +272,6 @@ async fn hpa_bounds(room: &Room<'_>) {
     assert_eq!(bounds().await, (json!(1), json!(2)));
 }
 
-/// The smallest definition of KEDA's ScaledObject that takes all of its fields.
-fn definition() -> Value {
-    let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": "scaledobjects.keda.sh"},
-        "spec": {
-            "group": "keda.sh", "scope": "Namespaced",
-            "names": {"kind": "ScaledObject", "listKind": "ScaledObjectList", "plural": "scaledobjects", "singular": "scaledobject"},
-            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
-                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": open, "status": open}}}}],
-        },
-    })
-}
-
 /// KEDA is installed after the controller has started: the kind is noticed, and the canary that waits for it goes on.
 async fn scaled_object(room: &Room<'_>, lab: &Lab) {
     room.create("deployments", deployment("podinfo")).await;
@@ -296,12 +282,12 @@ async fn scaled_object(room: &Room<'_>, lab: &Lab) {
         "primaryScalerQueries": {"own": "sum(own)"},
     });
     room.create("canaries", object).await;
-    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    if lab.get(&format!("{path}/scaledobjects.keda.sh")).await.is_none() {
+    let known = is_installed(lab, "scaledobjects.keda.sh").await;
+    if !known {
         room.until_told("podinfo", &["ScaledObject keda.sh/v1alpha1 is not installed"])
             .await;
-        lab.call("POST", path, Some(&definition())).await.unwrap();
     }
+    assert_eq!(install(lab, "keda.sh", "v1alpha1", "ScaledObject").await, !known);
     let source = json!({
         "metadata": {"name": "podinfo", "annotations": {"scaledobject.keda.sh/transfer-hpa-ownership": "true"}},
         "spec": {
@@ -312,17 +298,6 @@ async fn scaled_object(room: &Room<'_>, lab: &Lab) {
             ],
         },
     });
-    // The API server serves a kind a moment after its definition is there.
-    lab.kubectl(&[
-        "wait",
-        "--for=condition=established",
-        "--timeout=60s",
-        "crd/scaledobjects.keda.sh",
-    ]);
-    until("ScaledObjects are served", MINUTE, async || {
-        lab.get(&room.path("scaledobjects", "")).await.map(drop)
-    })
-    .await;
     room.create("scaledobjects", source.clone()).await;
     room.until_phase("podinfo", "Initialized").await;
     let annotations = async |name: &str| room.get("scaledobjects", name).await["metadata"]["annotations"].take();

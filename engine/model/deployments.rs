@@ -22,9 +22,10 @@ impl Model {
         for at in workloads {
             let Some(object) = self.get(&at) else { continue };
             let mut next = (*object).clone();
-            let status = match at.kind == kinds::DAEMON_SET {
-                true => daemon_status(&next),
-                false => status(&next, self.now),
+            let status = if at.kind == kinds::DAEMON_SET {
+                daemon_status(&next)
+            } else {
+                status(&next, self.now)
             };
             next["status"] = status;
             if next != *object {

@@ -32,6 +32,7 @@ fn unavailable_since(mut workload: Value, time: &str) -> Value {
 fn terms(threshold_percent: i64) -> Terms<'static> {
     Terms {
         name: NAME,
+        noun: "deployment",
         threshold_percent,
         deadline_seconds: DEADLINE,
         since: start(),

@@ -118,6 +118,7 @@ fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler::minimum(cx));
     pods::scale_target(cx, release, replicas)?;
     tell_limits(cx, release);
+    ensure::tell_unapplied(cx, release);
     cx.event(Event::normal(
         Phase::Progressing,
         texts::new_revision(&cx.target_name()),
@@ -263,10 +264,10 @@ fn configs_changed(cx: &Cx<'_>, release: &Release) -> bool {
 fn follow(cx: &Cx<'_>, release: &Release) -> Done {
     let behind = cx.status().last_applied_spec.as_deref() != Some(release.revision.as_str());
     if cx.phase != Phase::Failed || !behind {
-        return match cx.is_outdated() {
-            true => prepare::observe(cx, "the Canary was edited, nothing else has changed"),
-            false => cx.idle("nothing has changed"),
-        };
+        if cx.is_outdated() {
+            return prepare::observe(cx, "the Canary was edited, nothing else has changed");
+        }
+        return cx.idle("nothing has changed");
     }
     let draft = cx
         .draft()

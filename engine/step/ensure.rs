@@ -17,7 +17,7 @@ use crate::{
     routes::{self, Context, Provider, Split},
     seam::{Seen, Write},
     services::{self, Port, Role, Selector},
-    workloads::{self, Workload},
+    workloads::{self, Workload, knative},
 };
 
 /// The target as it was found.
@@ -89,18 +89,22 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
 /// Make or repair all generated objects, in the order that keeps traffic flowing: a Service before what it selects, the primary
 /// ready before the apex points at it, the route last.
 pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
-    let writes = if target.workload.has_pods() {
-        [Role::Canary, Role::Primary].map(|role| service(cx, role, &target))
-    } else {
-        [canary_copy(cx, &target), None]
+    let writes = match target.workload {
+        Workload::Deployment | Workload::DaemonSet => [
+            service(cx, Role::Canary, &target)?,
+            service(cx, Role::Primary, &target)?,
+        ],
+        Workload::Service => [canary_copy(cx, &target), None],
+        Workload::Knative => [None, None],
     };
     cx.write(writes)?;
     let configs = configs::of(cx, &target)?;
-    let primary_at = target
-        .workload
+    let workload = target.workload;
+    let primary_at = workload
         .kind()
-        .named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+        .named(cx.canary.namespace(), &workload.primary_name(&cx.canary.spec));
     let primary = match cx.object(&primary_at) {
+        Seen::Present(service) if workload == Workload::Knative => adopt(cx, &primary_at, service)?,
         Seen::Present(primary) => {
             refuse_foreign(cx, &primary_at, &primary)?;
             primary
@@ -112,7 +116,7 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
     }
     scaler::ensure(cx)?;
     if target.workload.has_pods() {
-        let apex = service(cx, Role::Apex, &target);
+        let apex = service(cx, Role::Apex, &target)?;
         cx.write([apex])?;
     }
 
@@ -131,6 +135,11 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
         split: Split::PRIMARY,
         written: BTreeMap::new(),
     };
+    if workload == Workload::Knative {
+        // Primary, target and route are one object, and this step may have written it.
+        let (at, service) = (release.primary_at.clone(), release.primary.clone());
+        release.written.insert(at, service);
+    }
     keep_route(cx, &mut release)?;
     Ok(release)
 }
@@ -166,12 +175,30 @@ fn wait_for_first_primary(cx: &mut Cx<'_>, target: &Target, configs: &Configs, p
     }
 }
 
-fn service(cx: &Cx<'_>, role: Role, target: &Target) -> Option<Write> {
-    let at = kinds::SERVICE.named(cx.canary.namespace(), &services::name(cx.canary, role));
+/// A Service of another Canary is left to it: two Canaries with one `service.name` would undo each other's writes for ever (SV-6).
+fn service(cx: &mut Cx<'_>, role: Role, target: &Target) -> Flow<Option<Write>> {
+    let at = services::reference(cx.canary, role);
     let seen = cx.object(&at);
     let current = seen.present().map(|object| &**object);
+    if let Some(other) = current.and_then(|current| services::other_canary(cx.canary, current)) {
+        let cause = format!("{at} belongs to Canary {other}; give one of them another spec.service.name");
+        return Err(outage::without_part(cx, cause));
+    }
     let desired = services::desired(cx.canary, role, &target.selector, &target.ports, current);
-    Write::towards(at, current, desired)
+    Ok(Write::towards(at, current, desired))
+}
+
+/// Say what the Canary asks for and the Services that are there cannot be given (SV-4).
+pub(super) fn tell_unapplied(cx: &mut Cx<'_>, release: &Release) {
+    let roles = Role::ALL.into_iter().filter(|_| release.target.workload.has_pods());
+    let seen: Vec<Seen> = roles
+        .map(|role| cx.object(&services::reference(cx.canary, role)))
+        .collect();
+    for service in seen.iter().filter_map(Seen::present) {
+        if let Some(note) = services::unapplied(cx.canary, service) {
+            cx.warn(note);
+        }
+    }
 }
 
 /// The copy of a target Service that stands for its present state; written only where it differs (SV-17).
@@ -183,6 +210,15 @@ fn canary_copy(cx: &Cx<'_>, target: &Target) -> Option<Write> {
     let current = seen.present().map(|object| &**object);
     let desired = service::copy(cx.canary, cx.settings, &target.object, service::Role::Canary, current);
     Write::towards(at, current, desired)
+}
+
+/// Name the stable revision of a Knative Service that has none.
+fn adopt(cx: &mut Cx<'_>, at: &ObjectRef, service: Arc<Value>) -> Flow<Arc<Value>> {
+    let Some(desired) = knative::adopted(&service) else {
+        return Err(cx.blocked(format!("{at} has no revision yet")));
+    };
+    let write = Write::towards(at.clone(), Some(&service), desired);
+    Ok(cx.write([write])?.pop().unwrap_or(service))
 }
 
 /// A primary that something else controls is not ours to overwrite (WL-16). One that nobody controls is taken over, as after a

@@ -113,9 +113,11 @@ fn end_finalising(cx: &mut Cx<'_>, cause: &str) -> Flow<Done> {
 
 /// All traffic to the primary, unless only the canary has pods (S1, S2). Made from what is left: there is no release to speak of.
 fn end_run(cx: &mut Cx<'_>, cause: &str) -> Flow<Done> {
-    let kind = cx.workload().kind();
-    let target_at = kind.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
-    let primary_at = kind.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+    let (workload, namespace) = (cx.workload(), cx.canary.namespace());
+    let target_at = workload.kind().named(namespace, &cx.canary.spec.target_ref.name);
+    let primary_at = workload
+        .kind()
+        .named(namespace, &workload.primary_name(&cx.canary.spec));
     let (target, primary) = (cx.object(&target_at), cx.object(&primary_at));
     let has_pods = |seen: &Seen| seen.present().is_some_and(|workload| pods::available(workload) > 0);
     cx.warn(cause.to_owned());

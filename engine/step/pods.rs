@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::{Cx, Flow, context::after, ensure::Release, scaler};
 use crate::{
     ObjectRef,
-    readiness::{Readiness, Side, Terms},
+    objects::kinds,
+    readiness::{self, Readiness, Side, Terms},
     seam::Write,
-    workloads::Workload,
+    workloads::{Workload, knative},
 };
 
 /// Pods of a workload that are available.
@@ -33,20 +34,31 @@ fn waiting_since(cx: &Cx<'_>) -> Timestamp {
     written.max(cx.last_check).max(cx.watched_since).unwrap_or(cx.now)
 }
 
-fn readiness(cx: &Cx<'_>, workload: &Value, side: Side, threshold_percent: i64) -> Readiness {
+fn readiness(cx: &Cx<'_>, object: &Value, side: Side, threshold_percent: i64) -> Readiness {
+    let workload = Workload::of_object(object);
     let name = match side {
         Side::Primary => format!("{}.{}", cx.canary.spec.primary_name(), cx.canary.namespace()),
         Side::Canary => cx.target_name(),
     };
     let terms = Terms {
         name: &name,
+        noun: &workload.kind().kind.to_lowercase(),
         threshold_percent,
         deadline_seconds: cx.canary.spec.progress_deadline_seconds(),
         since: waiting_since(cx),
         now: cx.now,
         side,
     };
-    Workload::of_object(workload).readiness(workload, &terms)
+    if workload != Workload::Knative {
+        return workload.readiness(object, &terms);
+    }
+    let revision = match side {
+        Side::Primary => knative::primary(object),
+        Side::Canary => knative::latest(object),
+    };
+    let revision = revision.unwrap_or_default();
+    let seen = cx.object(&kinds::KNATIVE_REVISION.named(cx.canary.namespace(), revision));
+    readiness::revision(seen.present().map(|object| &**object), revision, &terms)
 }
 
 /// As [`readiness`], in a run: whatever the cause is, waiting ends with the deadline, so that no phase lasts for ever (L2).

@@ -162,7 +162,8 @@ fn problems(cx: &Cx<'_>) -> Vec<String> {
     if let (Some(known), true) = (routes::provider(provider), found.is_empty()) {
         found.extend(known.refused(cx.canary).map(|refused| refused.to_string()));
     }
-    if spec.service.is_none() {
+    let needs_service = Workload::of(&spec.target_ref).is_none_or(Workload::has_pods);
+    if spec.service.is_none() && needs_service {
         found.push("spec.service: it is missing; write at least its port".into());
     }
     found

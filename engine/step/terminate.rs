@@ -16,6 +16,7 @@ use crate::{
     seam::{Done, Event, Seen, Write},
     services::{self, Role},
     status::PROMOTED,
+    workloads::{Workload, knative},
 };
 
 /// A target that is not ready after this long no longer holds up the deletion. The peer tries for at most 21 s; a minute covers a slow image pull.
@@ -63,7 +64,11 @@ fn revert(cx: &mut Cx<'_>) -> Flow<Done> {
     let workload = cx.workload();
     let at = workload.kind().named(namespace, &cx.canary.spec.target_ref.name);
     if let Seen::Present(target) = cx.object(&at) {
-        let primary = cx.object(&workload.kind().named(namespace, &cx.canary.spec.primary_name()));
+        let primary = cx.object(
+            &workload
+                .kind()
+                .named(namespace, &workload.primary_name(&cx.canary.spec)),
+        );
         let primary = primary.present().map(|object| &**object);
         let replicas = primary
             .map_or(0, |primary| workload.replicas(primary))
@@ -72,8 +77,15 @@ fn revert(cx: &mut Cx<'_>) -> Flow<Done> {
         for write in pods::scaling(cx, &at, &target, replicas) {
             attempt(cx, write)?;
         }
-        wait_for_target(cx, &target)?;
-        revert_apex(cx, &target)?;
+        let is_ready = wait_for_target(cx, &target)?;
+        if workload == Workload::Knative {
+            let at = workload.kind().named(namespace, &cx.canary.spec.target_ref.name);
+            let write = Write::towards(at, Some(&target), knative::released(&target, is_ready));
+            attempt(cx, write)?;
+        }
+        if workload.has_pods() {
+            revert_apex(cx, &target)?;
+        }
     }
     revert_route(cx)?;
     let release = prepare::finalizer_write(cx, false);
@@ -107,13 +119,14 @@ fn patience_ends(cx: &Cx<'_>) -> Timestamp {
     after(cx.status().last_transition_time.unwrap_or(cx.now), PATIENCE)
 }
 
-fn wait_for_target(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<()> {
+/// Whether the target got ready in time.
+fn wait_for_target(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<bool> {
     let patience_ends = patience_ends(cx);
     match pods::canary_readiness(cx, target) {
-        Readiness::Ready => Ok(()),
+        Readiness::Ready => Ok(true),
         Readiness::NotReady { message, .. } if cx.now >= patience_ends => {
             cx.warn(format!("{message}; the deletion goes on without waiting any longer"));
-            Ok(())
+            Ok(false)
         }
         Readiness::NotReady { message, .. } => {
             let mut done = cx.idle(message);

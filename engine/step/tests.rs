@@ -6,6 +6,7 @@ mod dark;
 mod explore;
 mod fixture;
 mod gates;
+mod knative;
 mod metrics;
 mod outage;
 mod refusals;

@@ -1,9 +1,9 @@
 //! Which kinds of targets can be released, and what each of them is asked. One file per kind answers; this one only branches.
 
-use crds::canary::TargetRef;
+use crds::{CanarySpec, canary::TargetRef};
 use serde_json::Value;
 
-use super::{Projection, daemon_set, deployment, service};
+use super::{Projection, daemon_set, deployment, knative, service};
 use crate::{
     Kind,
     objects::kinds,
@@ -20,6 +20,8 @@ pub enum Workload {
     DaemonSet,
     /// A Service of the user's: traffic moves between copies of it, pods are not touched (workloads.md 15.1).
     Service,
+    /// A Knative Service, which is its own primary: traffic moves between its revisions (workloads.md 15.2).
+    Knative,
 }
 
 // === impl Workload ===
@@ -30,7 +32,8 @@ impl Workload {
         match target.kind.as_str() {
             "Deployment" => Some(Self::Deployment),
             "DaemonSet" => Some(Self::DaemonSet),
-            "Service" if !is_knative(target) => Some(Self::Service),
+            "Service" if is_knative(&target.api_version) => Some(Self::Knative),
+            "Service" => Some(Self::Service),
             _ => None,
         }
     }
@@ -39,6 +42,7 @@ impl Workload {
     pub fn of_object(object: &Value) -> Self {
         match object["kind"].as_str() {
             Some("DaemonSet") => Self::DaemonSet,
+            Some("Service") if object["apiVersion"].as_str().is_some_and(is_knative) => Self::Knative,
             Some("Service") => Self::Service,
             _ => Self::Deployment,
         }
@@ -50,12 +54,21 @@ impl Workload {
             Self::Deployment => kinds::DEPLOYMENT,
             Self::DaemonSet => kinds::DAEMON_SET,
             Self::Service => kinds::SERVICE,
+            Self::Knative => kinds::KNATIVE_SERVICE,
         }
     }
 
     /// Whether it has a pod template: only then are there a selector, Services made for it, tracked configs and pods to wait for.
     pub fn has_pods(self) -> bool {
-        !matches!(self, Self::Service)
+        matches!(self, Self::Deployment | Self::DaemonSet)
+    }
+
+    /// Name of its primary.
+    pub fn primary_name(self, spec: &CanarySpec) -> String {
+        match self {
+            Self::Knative => spec.target_ref.name.clone(),
+            _ => spec.primary_name(),
+        }
     }
 
     /// What the hash of a revision covers (workloads.md 11.1).
@@ -64,6 +77,7 @@ impl Workload {
             Self::Deployment => revision::of_deployment(target),
             Self::DaemonSet => daemon_set::revision(target),
             Self::Service => service::revision(target),
+            Self::Knative => knative::revision(target),
         }
     }
 
@@ -72,7 +86,7 @@ impl Workload {
         match self {
             Self::Deployment => super::replicas(object),
             Self::DaemonSet => i64::from(!daemon_set::is_at_zero(object)),
-            Self::Service => 1,
+            Self::Service | Self::Knative => 1,
         }
     }
 
@@ -82,7 +96,7 @@ impl Workload {
         match self {
             Self::Deployment => count("availableReplicas"),
             Self::DaemonSet => count("numberAvailable"),
-            Self::Service => 1,
+            Self::Service | Self::Knative => 1,
         }
     }
 
@@ -91,16 +105,16 @@ impl Workload {
         match self {
             Self::Deployment => super::scaled(object, replicas),
             Self::DaemonSet => daemon_set::scaled(object, replicas > 0),
-            Self::Service => object.clone(),
+            Self::Service | Self::Knative => object.clone(),
         }
     }
 
-    /// Whether users may be sent there.
+    /// Whether users may be sent there. A Knative Service answers through its revisions, see [`readiness::revision`].
     pub fn readiness(self, object: &Value, terms: &Terms<'_>) -> Readiness {
         match self {
             Self::Deployment => readiness::deployment(Some(object), terms),
             Self::DaemonSet => readiness::daemon_set(object, terms),
-            Self::Service => Readiness::Ready,
+            Self::Service | Self::Knative => Readiness::Ready,
         }
     }
 
@@ -108,7 +122,7 @@ impl Workload {
     pub fn impediment(self, target: &Value) -> Option<String> {
         match self {
             Self::DaemonSet => daemon_set::impediment(target),
-            Self::Deployment | Self::Service => None,
+            _ => None,
         }
     }
 
@@ -116,7 +130,7 @@ impl Workload {
     pub fn warnings(self, target: &Value) -> Vec<String> {
         match self {
             Self::DaemonSet => daemon_set::warnings(target),
-            Self::Deployment | Self::Service => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -125,6 +139,7 @@ impl Workload {
         match self {
             Self::Deployment | Self::DaemonSet => super::runs_same(primary, expected),
             Self::Service => service::revision(primary) == service::revision(expected),
+            Self::Knative => knative::primary(primary) == knative::primary(expected),
         }
     }
 }
@@ -136,6 +151,7 @@ impl Projection<'_> {
             Workload::Deployment => deployment::new_primary(self, target),
             Workload::DaemonSet => daemon_set::new_primary(self, target),
             Workload::Service => service::copy(self.canary, self.settings, target, service::Role::Primary, None),
+            Workload::Knative => target.clone(),
         }
     }
 
@@ -151,6 +167,7 @@ impl Projection<'_> {
                 service::Role::Primary,
                 Some(primary),
             ),
+            Workload::Knative => knative::promoted(target, primary),
         }
     }
 
@@ -162,10 +179,11 @@ impl Projection<'_> {
                 primary["spec"]["template"]["metadata"]["annotations"][super::FLAGGER_ID] == self.flagger_id
             }
             Workload::Service => service::revision(primary) == service::revision(&self.promoted(target, primary)),
+            Workload::Knative => knative::primary(primary) == knative::latest(target),
         }
     }
 }
 
-fn is_knative(target: &TargetRef) -> bool {
-    target.api_version.starts_with("serving.knative.dev/")
+fn is_knative(api_version: &str) -> bool {
+    api_version.starts_with("serving.knative.dev/")
 }

@@ -10,9 +10,9 @@ fn canary(scaler: &Value) -> Canary {
     .unwrap()
 }
 
-fn reference(more: Value) -> Value {
+fn reference(more: &Value) -> Value {
     let mut scaler = json!({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "web-so"});
-    crate::json::merge(&mut scaler, &more);
+    crate::json::merge(&mut scaler, more);
     scaler
 }
 
@@ -45,7 +45,7 @@ fn source() -> Value {
     })
 }
 
-fn made(scaler: Value, current: Option<&Value>) -> Value {
+fn made(scaler: &Value, current: Option<&Value>) -> Value {
     let canary = canary(&reference(scaler));
     let given = canary.spec.autoscaler_ref.clone().unwrap();
     primary(&canary, &given, &source(), current)
@@ -54,7 +54,7 @@ fn made(scaler: Value, current: Option<&Value>) -> Value {
 #[test]
 fn the_primary_gets_all_but_what_is_transient() {
     let copy = made(
-        json!({"primaryScalerReplicas": {"minReplicas": 2, "maxReplicas": 5}}),
+        &json!({"primaryScalerReplicas": {"minReplicas": 2, "maxReplicas": 5}}),
         None,
     );
     let mut spec = source()["spec"].clone();
@@ -76,19 +76,19 @@ fn the_primary_gets_all_but_what_is_transient() {
 
 #[test]
 fn a_second_pass_changes_nothing_and_the_primarys_metadata_is_its_own() {
-    let mut live = made(json!({}), None);
+    let mut live = made(&json!({}), None);
     live["metadata"]["annotations"] = json!({"autoscaling.keda.sh/paused-replicas": "3", "foreign": "kept"});
     live["status"] = json!({"health": {}});
-    assert_eq!(merge_diff(&live, &made(json!({}), Some(&live))), None);
+    assert_eq!(merge_diff(&live, &made(&json!({}), Some(&live))), None);
     let mut drifted = live.clone();
     drifted["spec"]["triggers"][0]["metadata"]["query"] = json!("1");
     drifted["spec"]["extra"] = json!(1);
-    assert_eq!(made(json!({}), Some(&drifted)), live);
+    assert_eq!(made(&json!({}), Some(&drifted)), live);
 }
 
 #[test]
 fn own_queries_replace_by_name_and_the_others_are_pointed_at_the_primary() {
-    let copy = made(json!({"primaryScalerQueries": {"requests": "sum(own)"}}), None);
+    let copy = made(&json!({"primaryScalerQueries": {"requests": "sum(own)"}}), None);
     let queries = |index: usize| copy["spec"]["triggers"][index]["metadata"]["query"].clone();
     assert_eq!(queries(0), "sum(own)");
     assert_eq!(queries(1), "latency{app=\"web-primary\"}");

@@ -282,3 +282,43 @@ fn a_foreign_primary_is_left_alone() {
     model.remove(&primary_at());
     assert!(model.run_until(&[Phase::Initialized], 30));
 }
+
+/// SV-6: two Canaries with one `service.name` do not fight; the later one is told.
+#[test]
+fn a_service_of_another_canary_is_left_alone() {
+    let mut model = model(&json!({}), "100", "0.2");
+    let mut taken = service(&json!({"selector": {"app": "other-primary"}, "ports": []}));
+    taken["metadata"]["ownerReferences"] = json!([{"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "other", "uid": "1", "controller": true}]);
+    model.put(service_at("app"), taken);
+    let before = model.get(&service_at("app"));
+    assert!(!model.run_until(&[Phase::Initialized], 8));
+    assert_eq!(model.get(&service_at("app")), before);
+    assert!(
+        model
+            .events
+            .iter()
+            .any(|event| event.message.contains("belongs to Canary other"))
+    );
+    assert_ne!(replicas(&model, &target_at()), 0, "the target keeps serving");
+    model.remove(&service_at("app"));
+    assert!(model.run_until(&[Phase::Initialized], 30));
+    assert_clean(&model);
+}
+
+/// SV-4: `headless` cannot be given to a Service that is there; its owner is told when a run starts.
+#[test]
+fn a_headless_switch_that_comes_too_late_is_told() {
+    let mut model = model(&json!({}), "100", "0.2");
+    assert!(model.run_until(&[Phase::Initialized], 30));
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"service": {"headless": true}}}));
+    let mut model = released_with(model);
+    finish(&mut model);
+    assert_eq!(model.phase(), Phase::Succeeded);
+    let told = |text: &str| text.contains("spec.service.headless: true has no effect") && text.contains("app-primary");
+    assert!(
+        model.events.iter().any(|event| told(&event.message)),
+        "{:#?}",
+        model.events
+    );
+}

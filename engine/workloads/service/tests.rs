@@ -10,7 +10,7 @@ fn canary(service: &Value) -> Canary {
     .unwrap()
 }
 
-fn target(spec: Value) -> Value {
+fn target(spec: &Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": {
@@ -60,20 +60,20 @@ fn copies_of_all_types_ask_for_nothing_that_is_taken() {
             &mut spec,
             &json!({"type": kind, "ports": port(json!({"nodePort": 30080}))}),
         );
-        assert_eq!(copied(&target(spec), None)["spec"], expected, "{kind}");
+        assert_eq!(copied(&target(&spec), None)["spec"], expected, "{kind}");
     }
     let mut headless = plain.clone();
     headless["clusterIP"] = json!("None");
     let mut spec = headless.clone();
     spec["clusterIPs"] = json!(["None"]);
-    assert_eq!(copied(&target(spec), None)["spec"], headless);
+    assert_eq!(copied(&target(&spec), None)["spec"], headless);
     let name = json!({"type": "ExternalName", "externalName": "v1.example.net", "ports": port(json!({}))});
-    assert_eq!(copied(&target(name.clone()), None)["spec"], name);
+    assert_eq!(copied(&target(&name), None)["spec"], name);
 }
 
 #[test]
 fn metadata_is_the_copys_own() {
-    let made = copied(&target(json!({"type": "ClusterIP"})), None);
+    let made = copied(&target(&json!({"type": "ClusterIP"})), None);
     let metadata = &made["metadata"];
     assert_eq!(metadata["name"], "web-primary");
     assert_eq!(metadata["labels"], json!({"app": "web"}));
@@ -87,7 +87,7 @@ fn metadata_is_the_copys_own() {
 
 #[test]
 fn a_second_pass_keeps_addresses_and_what_others_put_there() {
-    let first = target(json!({"type": "ClusterIP", "selector": {"app": "one"}, "clusterIP": "10.0.0.9"}));
+    let first = target(&json!({"type": "ClusterIP", "selector": {"app": "one"}, "clusterIP": "10.0.0.9"}));
     let mut live = copied(&first, None);
     crate::json::merge(
         &mut live,
@@ -102,7 +102,7 @@ fn a_second_pass_keeps_addresses_and_what_others_put_there() {
         Some(json!({"spec": {"selector": {"app": "two"}}}))
     );
     // Another type needs no address.
-    let name = target(json!({"type": "ExternalName", "externalName": "v2.example.net"}));
+    let name = target(&json!({"type": "ExternalName", "externalName": "v2.example.net"}));
     let patch = merge_diff(&live, &copied(&name, Some(&live))).unwrap();
     assert_eq!(patch["spec"]["clusterIP"], Value::Null);
     assert_eq!(patch["spec"]["externalName"], "v2.example.net");
@@ -110,7 +110,7 @@ fn a_second_pass_keeps_addresses_and_what_others_put_there() {
 
 #[test]
 fn the_canarys_traffic_distribution_wins_and_stays() {
-    let of_target = target(json!({"type": "ClusterIP", "trafficDistribution": "PreferClose"}));
+    let of_target = target(&json!({"type": "ClusterIP", "trafficDistribution": "PreferClose"}));
     let settings = Settings::default();
     for (given, expected) in [
         (json!("PreferSameNode"), "PreferSameNode"),
@@ -127,9 +127,9 @@ fn the_canarys_traffic_distribution_wins_and_stays() {
 #[test]
 fn addresses_and_node_ports_are_no_revision() {
     let port = |node: i64| json!([{"port": 80, "nodePort": node}]);
-    let one = target(json!({"type": "NodePort", "clusterIP": "10.0.0.1", "ports": port(1), "selector": {"a": "b"}}));
-    let other = target(json!({"type": "NodePort", "clusterIP": "10.0.0.2", "ports": port(2), "selector": {"a": "b"}}));
+    let one = target(&json!({"type": "NodePort", "clusterIP": "10.0.0.1", "ports": port(1), "selector": {"a": "b"}}));
+    let other = target(&json!({"type": "NodePort", "clusterIP": "10.0.0.2", "ports": port(2), "selector": {"a": "b"}}));
     assert_eq!(revision(&one), revision(&other));
-    let next = target(json!({"type": "NodePort", "clusterIP": "10.0.0.1", "ports": port(1), "selector": {"a": "c"}}));
+    let next = target(&json!({"type": "NodePort", "clusterIP": "10.0.0.1", "ports": port(1), "selector": {"a": "c"}}));
     assert_ne!(revision(&one), revision(&next));
 }
