@@ -18,13 +18,15 @@ use super::until;
 /// Marks the namespaces of these tests, so that what an earlier one left behind is found.
 const MARK: &str = "aviary.test/made-by=cluster-tests";
 /// Collections: plural, group and version, kind.
-const COLLECTIONS: [(&str, &str, &str); 12] = [
+const COLLECTIONS: [(&str, &str, &str); 14] = [
     ("canaries", "flagger.app/v1beta1", "Canary"),
     ("metrictemplates", "flagger.app/v1beta1", "MetricTemplate"),
     ("alertproviders", "flagger.app/v1beta1", "AlertProvider"),
     ("deployments", "apps/v1", "Deployment"),
     ("horizontalpodautoscalers", "autoscaling/v2", "HorizontalPodAutoscaler"),
     ("httproutes", "gateway.networking.k8s.io/v1", "HTTPRoute"),
+    ("virtualservices", "networking.istio.io/v1beta1", "VirtualService"),
+    ("destinationrules", "networking.istio.io/v1beta1", "DestinationRule"),
     ("leases", "coordination.k8s.io/v1", "Lease"),
     ("services", "v1", "Service"),
     ("configmaps", "v1", "ConfigMap"),
