@@ -27,6 +27,8 @@ const COLLECTIONS: [(&str, &str, &str); 14] = [
     ("scaledobjects", "keda.sh/v1alpha1", "ScaledObject"),
     ("horizontalpodautoscalers", "autoscaling/v2", "HorizontalPodAutoscaler"),
     ("httproutes", "gateway.networking.k8s.io/v1", "HTTPRoute"),
+    ("virtualservices", "networking.istio.io/v1beta1", "VirtualService"),
+    ("destinationrules", "networking.istio.io/v1beta1", "DestinationRule"),
     ("leases", "coordination.k8s.io/v1", "Lease"),
     ("services", "v1", "Service"),
     ("configmaps", "v1", "ConfigMap"),
