@@ -10,6 +10,7 @@
 
 mod admin;
 mod body;
+pub mod command;
 pub mod controllers;
 mod defaults;
 mod discovery;
@@ -24,6 +25,7 @@ mod metadata;
 mod patch;
 mod pods;
 mod select;
+pub mod serve;
 mod statuses;
 mod store;
 #[cfg(test)]

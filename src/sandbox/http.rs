@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Largest body: the real server's limit of 3 MiB.
-const BODY: usize = 3 * 1024 * 1024;
+pub(super) const BODY: usize = 3 * 1024 * 1024;
 
 /// A request whose target is known.
 struct Call<'a> {
