@@ -3,7 +3,6 @@
 use super::{Sandbox, Settings, serve};
 use actors::world::World;
 use anyhow::Context as _;
-use serde_json::json;
 use std::{
     fs,
     io::{self, ErrorKind, Write},
@@ -78,12 +77,6 @@ fn cluster(world: &World) -> anyhow::Result<Sandbox> {
             ..Settings::default()
         },
     );
-    for name in ["default", "kube-system"] {
-        let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
-        sandbox.create(namespace)?;
-    }
-    for definition in crds::manifest::manifests() {
-        sandbox.create(definition)?;
-    }
+    sandbox.furnish().context("the cluster cannot be furnished")?;
     Ok(sandbox)
 }

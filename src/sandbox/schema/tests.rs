@@ -1,4 +1,4 @@
-use super::{Origin, check, fill, prune};
+use super::{Cause, Origin, check, fill, prune};
 use serde_json::{Value, json};
 
 fn schema() -> Value {
@@ -19,6 +19,12 @@ fn schema() -> Value {
             },
         }},
     })
+}
+
+fn checked(object: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    check(&schema(), object, "", &mut causes);
+    causes
 }
 
 #[test]
@@ -60,18 +66,14 @@ fn broken_rules_are_told_as_the_api_server_tells_them() {
         ),
     ];
     for (object, wanted) in cases {
-        let mut causes = Vec::new();
-        check(&schema(), &object, "", &mut causes);
-        let told: Vec<String> = causes
+        let told: Vec<String> = checked(&object)
             .iter()
             .map(|cause| format!("{}: {}", cause.field, cause.why))
             .collect();
         assert_eq!(told, [wanted], "{object}");
     }
-    let mut causes = Vec::new();
     let good = json!({"spec": {"count": 5, "unit": "m", "port": "http", "free": {"a": [1]}, "labels": {"a": "b"}}});
-    check(&schema(), &good, "", &mut causes);
-    assert_eq!(causes, []);
+    assert_eq!(checked(&good), []);
 }
 
 #[test]

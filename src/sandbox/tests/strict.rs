@@ -151,30 +151,22 @@ async fn scale_is_a_view_of_replicas() {
     let sandbox = strict();
     sandbox.create(definition()).unwrap();
     sandbox.create(timer(&json!({"minutes": 3, "replicas": 2}))).unwrap();
-    let path = format!("{TIMERS}/tea/scale");
-    let (code, scale) = get(&sandbox, &path).await;
+    let url = format!("{TIMERS}/tea/scale");
+    let (code, scale) = get(&sandbox, &url).await;
     assert_eq!(
         (code, scale["kind"].clone(), scale["spec"].clone()),
         (200, json!("Scale"), json!({"replicas": 2}))
     );
-    let patch = json!({"spec": {"replicas": 5}});
-    let (code, scale) = send(
-        &sandbox,
-        &format!("PATCH {path}"),
-        "application/merge-patch+json",
-        &patch,
-    )
-    .await;
+    let five = json!({"spec": {"replicas": 5}});
+    let (code, scale) = send(&sandbox, &format!("PATCH {url}"), "application/merge-patch+json", &five).await;
     assert_eq!((code, scale["spec"]["replicas"].clone()), (200, json!(5)));
     assert_eq!(
         sandbox.get("timers.example.dev", "default", "tea").unwrap()["spec"]["replicas"],
         5
     );
-    let stale = json!({"metadata": {"name": "tea", "resourceVersion": "1"}, "spec": {"replicas": 1}});
+    let late = json!({"metadata": {"name": "tea", "resourceVersion": "1"}, "spec": {"replicas": 1}});
     assert_eq!(
-        send(&sandbox, &format!("PUT {path}"), "application/json", &stale)
-            .await
-            .0,
+        send(&sandbox, &format!("PUT {url}"), "application/json", &late).await.0,
         409
     );
     assert_eq!(
