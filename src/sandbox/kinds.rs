@@ -167,6 +167,7 @@ impl Resource {
             Some(definition) => definition.names("categories"),
             None if self.known().2 => vec!["all".to_owned()],
             None if self.plural == CRD_PLURAL => vec!["api-extensions".to_owned()],
+            None if self.plural == "httproutes" => vec!["gateway-api".to_owned()],
             None => Vec::new(),
         }
     }

@@ -105,9 +105,13 @@ fn objects(store: &Store, group: &str, version: &str, rest: &[&str]) -> Option<T
     };
     let key = (group.to_owned(), plural.to_owned());
     let Some(topic) = store.topics.get(&key) else {
-        let lacking =
-            LACKING.contains(&plural) && (group.is_empty() || group.ends_with(".k8s.io") || !group.contains('.'));
-        return lacking.then(|| Target::Lacking(format!("{plural}; nothing runs in it")));
+        let builtin = group.is_empty() || group.ends_with(".k8s.io") || !group.contains('.');
+        let why = if plural.starts_with("selfsubject") {
+            "everybody may do everything"
+        } else {
+            "nothing runs in it"
+        };
+        return (builtin && LACKING.contains(&plural)).then(|| Target::Lacking(format!("{plural}; {why}")));
     };
     let resource = Arc::clone(&topic.resource);
     if resource
