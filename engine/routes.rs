@@ -33,7 +33,12 @@ use affinity::Rules;
 pub use affinity::Cookies;
 
 /// The providers, one line each.
-const PROVIDERS: [&Provider; 4] = [&gateway_api::V1, &istio::PROVIDER, &kubernetes::PROVIDER, &knative::PROVIDER];
+const PROVIDERS: [&Provider; 4] = [
+    &gateway_api::V1,
+    &istio::PROVIDER,
+    &kubernetes::PROVIDER,
+    &knative::PROVIDER,
+];
 
 /// How traffic is shared, in percent; `primary` and `canary` sum to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -39,6 +39,9 @@ enum Command {
     /// Release a good and a bad version on an embedded cluster and print what happens.
     #[cfg(feature = "sandbox")]
     Demo(crate::demo::Args),
+    /// Serve the embedded cluster for kubectl on loopback, until ctrl-c.
+    #[cfg(feature = "sandbox")]
+    Sandbox(crate::sandbox::command::Args),
 }
 
 /// Parse the command line and run what it names. The exit code is 2 for a wrong command line and 1 for a failure.
@@ -53,6 +56,8 @@ pub fn main() -> ExitCode {
         Command::Crds { policies: true } => print(&crds::policy::yaml()),
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => crate::demo::main(&args),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => crate::sandbox::command::main(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

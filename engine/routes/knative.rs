@@ -17,9 +17,11 @@ pub(super) const PROVIDER: Provider = Provider {
     },
     claims: |name| name == "knative",
     objects: |canary| vec![kinds::KNATIVE_SERVICE.named(canary.namespace(), &canary.spec.target_ref.name)],
-    desired: |context, split| Ok(desired(context, split)),
+    desired: |context, split, _| Ok(desired(context, split)),
     observed,
     accepted,
+    // The Service is the user's own: `workloads::knative` gives it back.
+    reverted: |_| Vec::new(),
 };
 
 /// Without the Service there is nothing to write: it is the user's own, and never made.
