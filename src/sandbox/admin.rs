@@ -10,7 +10,7 @@ use super::{
     journal::Entry,
     kinds::Resource,
     store::{Id, Listing, Store, TopicKey},
-    write::{Mode, Part, Terms},
+    write::{Part, Terms},
 };
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -81,13 +81,6 @@ impl Sandbox {
             };
             store.update(&id, part, mode, merged).map(take)
         })
-    }
-
-    fn mode(&self) -> Mode {
-        Mode {
-            now: self.now(),
-            dry_run: false,
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Sandbox, Settings, serve};
 use actors::world::World;
 use anyhow::Context as _;
+use serde_json::json;
 use std::{
     fs,
     io::{self, ErrorKind, Write},
@@ -72,7 +73,17 @@ fn cluster(world: &World) -> anyhow::Result<Sandbox> {
     let sandbox = Sandbox::new(
         Arc::new(move || clock.now()),
         Arc::new(move |task| spawner.spawn(task)),
-        Settings::default(),
+        Settings {
+            strict: true,
+            ..Settings::default()
+        },
     );
+    for name in ["default", "kube-system"] {
+        let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+        sandbox.create(namespace)?;
+    }
+    for definition in crds::manifest::manifests() {
+        sandbox.create(definition)?;
+    }
     Ok(sandbox)
 }
