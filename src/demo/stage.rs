@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use engine::{Settings, objects::kinds};
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
+use serde_json::json;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     controller::{Controller, Parts, Prepared},
-    sandbox::{self, Sandbox},
+    sandbox::{self, Failure, Sandbox},
 };
 
 /// Looks at everything, and scrapes, in an interval.
@@ -75,7 +76,7 @@ struct Exported {
 impl Stage {
     /// Start all but the applications. Call it inside an actix `System`.
     pub(super) async fn build(world: World, interval: Duration) -> anyhow::Result<Self> {
-        let sandbox = cluster(&world, interval);
+        let sandbox = cluster(&world, interval).context("the cluster cannot be set up")?;
         let ledger = Ledger::default();
         let client = server::client().context("no HTTP client")?;
         let (apps, endpoints) = Apps::new(world.clone(), ledger.clone());
@@ -142,18 +143,27 @@ impl Stage {
     }
 }
 
-fn cluster(world: &World, interval: Duration) -> Sandbox {
+/// A cluster with Aviary's CRDs, as `aviary sandbox` serves it.
+fn cluster(world: &World, interval: Duration) -> Result<Sandbox, Failure> {
     let (clock, spawner) = (world.clone(), world.clone());
     let settings = sandbox::Settings {
         sync_after: interval / 20,
         ready_after: interval / 2,
+        strict: true,
         ..sandbox::Settings::default()
     };
-    Sandbox::new(
+    let sandbox = Sandbox::new(
         Arc::new(move || clock.now()),
         Arc::new(move |task| spawner.spawn(task)),
         settings,
-    )
+    );
+    for name in ["default", cast::NAMESPACE] {
+        sandbox.create(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))?;
+    }
+    for definition in crds::manifest::manifests() {
+        sandbox.create(definition)?;
+    }
+    Ok(sandbox)
 }
 
 // === impl Stage: seeing ===
