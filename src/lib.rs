@@ -3,6 +3,7 @@
 //! Read in this order: [`cli`], [`controller`] (everything is wired in `run.rs`), then the part you came for.
 
 pub mod cli;
+mod companion;
 pub mod controller;
 #[cfg(feature = "sandbox")]
 pub mod demo;
