@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::controller;
+use crate::{controller, loadtester};
 
 /// Progressive delivery for Kubernetes: a drop-in replacement for Flagger.
 #[derive(Debug, Parser)]
@@ -29,6 +29,9 @@ enum Command {
     /// Run the controller against a cluster.
     #[command(args_override_self = true)]
     Controller(Box<controller::Args>),
+    /// Run load, acceptance tests and gates for hooks: Flagger's load tester.
+    #[command(args_override_self = true)]
+    Loadtester(Box<loadtester::Args>),
     /// Print the CustomResourceDefinitions as YAML.
     #[command(after_help = "Example: aviary crds | kubectl apply --server-side -f -")]
     Crds,
@@ -45,6 +48,7 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Controller(args) => controller::main(*args),
+        Command::Loadtester(args) => loadtester::main(*args),
         Command::Crds => print(&crds::manifest::yaml()),
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => crate::demo::main(&args),

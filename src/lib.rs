@@ -7,5 +7,6 @@ mod companion;
 pub mod controller;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+pub mod loadtester;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -1,6 +1,6 @@
 //! What must not be seen in logs, answers and pages (LT-20, K6-2).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ffi::OsString};
 
 /// Shorter values are not hidden: they would hide half of every text.
 const SECRET_BYTES_MIN: usize = 6;
@@ -20,8 +20,14 @@ pub(crate) struct Redaction {
 // === impl Redaction ===
 
 impl Redaction {
+    /// Of this process's environment; values that are no UTF-8 are left out.
+    pub(crate) fn of_environment() -> Self {
+        let pair = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        Self::of_variables(std::env::vars_os().filter_map(pair))
+    }
+
     /// The values of variables whose names say that they are secret.
-    pub(crate) fn of_environment(variables: impl Iterator<Item = (String, String)>) -> Self {
+    fn of_variables(variables: impl Iterator<Item = (String, String)>) -> Self {
         let mut redaction = Self::default();
         for (name, value) in variables {
             let name = name.to_ascii_uppercase();

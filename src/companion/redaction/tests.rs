@@ -7,7 +7,7 @@ fn known_values_are_hidden() {
         ("HOME", "/home/app"),
         ("AWS_TOKEN_FILE", "/var/run/token"),
     ];
-    let redaction = Redaction::of_environment(variables.into_iter().map(|(n, v)| (n.into(), v.into())));
+    let redaction = Redaction::of_variables(variables.into_iter().map(|(n, v)| (n.into(), v.into())));
     let redaction = redaction.with(["s3cret-value\nsecond line here", "ab"]);
     let text = redaction.clean("a xoxb-1234567 b s3cret-value c second line here ab /home/app /var/run/token");
     assert_eq!(text, "a *** b *** c *** ab /home/app /var/run/token");
