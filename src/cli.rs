@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{controller, loadtester};
+use crate::{controller, k6, loadtester};
 
 /// Progressive delivery for Kubernetes: a drop-in replacement for Flagger.
 #[derive(Debug, Parser)]
@@ -32,6 +32,9 @@ enum Command {
     /// Run load, acceptance tests and gates for hooks: Flagger's load tester.
     #[command(args_override_self = true)]
     Loadtester(Box<loadtester::Args>),
+    /// Run k6 for hooks: grafana's flagger-k6-webhook.
+    #[command(args_override_self = true)]
+    K6Webhook(Box<k6::Args>),
     /// Print the CustomResourceDefinitions as YAML.
     #[command(after_help = "Example: aviary crds | kubectl apply --server-side -f -")]
     Crds,
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Controller(args) => controller::main(*args),
         Command::Loadtester(args) => loadtester::main(*args),
+        Command::K6Webhook(args) => k6::main(*args),
         Command::Crds => print(&crds::manifest::yaml()),
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => crate::demo::main(&args),

@@ -7,6 +7,7 @@ mod companion;
 pub mod controller;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+pub mod k6;
 pub mod loadtester;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -17,6 +17,8 @@ pub(crate) enum Why {
     Shutdown,
     /// Somebody asked for it by hand.
     ByHand,
+    /// It did not do in time what it must do first.
+    NotStarted,
 }
 
 /// The side that stops. Cheap to clone.
@@ -76,6 +78,7 @@ impl Why {
             Self::Abandoned => "the client is gone",
             Self::Shutdown => "the server is shutting down",
             Self::ByHand => "stopped by hand",
+            Self::NotStarted => "it did not start",
         }
     }
 }

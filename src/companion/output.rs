@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 use std::{collections::VecDeque, sync::Arc};
+use tokio::sync::Notify;
 
 /// Kept of the beginning: a banner and the first error.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -10,7 +11,14 @@ const TAIL_BYTES: usize = 192 * 1024;
 
 /// Output that is still being written. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Output(Arc<Mutex<Kept>>);
+pub(crate) struct Output(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    kept: Mutex<Kept>,
+    /// Rings when there is more.
+    more: Notify,
+}
 
 #[derive(Default)]
 struct Kept {
@@ -24,7 +32,7 @@ struct Kept {
 impl Output {
     /// Add bytes.
     pub(crate) fn push(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock();
+        let mut kept = self.0.kept.lock();
         let room = HEAD_BYTES.saturating_sub(kept.head.len()).min(bytes.len());
         let (first, rest) = bytes.split_at(room);
         kept.head.extend_from_slice(first);
@@ -34,6 +42,19 @@ impl Output {
         let over = kept.tail.len().saturating_sub(TAIL_BYTES);
         kept.tail.drain(..over);
         kept.dropped += (skipped + over) as u64;
+        drop(kept);
+        self.0.more.notify_waiters();
+    }
+
+    /// Wait until something can be found in it. Never ends if it never can.
+    pub(crate) async fn until<T>(&self, mut find: impl FnMut(&str) -> Option<T>) -> T {
+        loop {
+            let more = self.0.more.notified();
+            if let Some(found) = find(&self.text()) {
+                return found;
+            }
+            more.await;
+        }
     }
 
     /// Add text.
@@ -43,7 +64,7 @@ impl Output {
 
     /// All that is kept; bytes that are no UTF-8 are replaced.
     pub(crate) fn text(&self) -> String {
-        let kept = self.0.lock();
+        let kept = self.0.kept.lock();
         let mut bytes = kept.head.clone();
         if kept.dropped > 0 {
             bytes.extend_from_slice(format!("\n... {} bytes left out ...\n", kept.dropped).as_bytes());
