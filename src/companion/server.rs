@@ -26,6 +26,9 @@ use super::payload::BODY_BYTES_MAX;
 const CONNECTIONS_MAX: usize = 2048;
 /// A client that sends no request for this long is dropped.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// An idle connection is kept for this long: longer than clients keep theirs (90 s in ours and in Go), so that none is closed just as
+/// a hook is sent over it.
+const KEEP_ALIVE: Duration = Duration::from_mins(2);
 /// Seconds that answers get to be written after everything has been stopped.
 const SHUTDOWN_SECS: u64 = 5;
 /// Threads that answer. Tasks run elsewhere.
@@ -58,6 +61,7 @@ where
     let server = server
         .workers(WORKERS)
         .max_connections(CONNECTIONS_MAX)
+        .keep_alive(KEEP_ALIVE)
         .client_request_timeout(REQUEST_TIMEOUT)
         .shutdown_timeout(SHUTDOWN_SECS)
         .h1_allow_half_closed(false)

@@ -59,6 +59,10 @@ pub(crate) fn run(file: &str, fence: &str, replace: &[(&str, String)]) {
         for (from, to) in replace {
             command = command.replace(from, to);
         }
+        let mut printed = example.answer.clone();
+        for (from, to) in replace {
+            printed = printed.replace(from, to);
+        }
         let output = Command::new("bash")
             .args(["-c", &command])
             .env("NO_PROXY", "*")
@@ -67,10 +71,10 @@ pub(crate) fn run(file: &str, fence: &str, replace: &[(&str, String)]) {
         let answer = String::from_utf8_lossy(&output.stdout);
         let at = format!("docs/{file}:{}", example.line);
         assert!(
-            fits(&example.answer, &answer),
+            fits(&printed, &answer),
             "{at}: {}\nprinted:\n{}\nanswered:\n{answer}{}",
             example.command,
-            example.answer,
+            printed,
             String::from_utf8_lossy(&output.stderr)
         );
     }
