@@ -9,3 +9,4 @@ mod metrics;
 mod outage;
 mod refusals;
 mod runs;
+mod templates;
