@@ -15,7 +15,7 @@ mod pace;
 mod raw;
 mod shard;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod view;
 
 use engine::{Kind, ObjectRef, Seen, objects::kinds};

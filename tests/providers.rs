@@ -163,10 +163,9 @@ fn ask(example: &Example, outbound: Outbound, vendor: &'static Vendor) -> Outcom
         let mut answers = Vec::new();
         for make in [provider.request, provider.probe] {
             let (guard, tally) = unguarded();
-            let client = kube::Client::new(vendor.api_server(), "default");
             let reach = Reach {
                 ambient: ambient.clone(),
-                cluster: Some(Cluster::new(client, world.clone(), guard, tally)),
+                cluster: Some(Cluster::new(vendor.api_server(), world.clone(), guard, tally)),
             };
             let mail = start_with(&world, &outbound, reach);
             let query = example.query();

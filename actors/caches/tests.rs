@@ -56,14 +56,14 @@ impl Rings {
     }
 }
 
-pub(super) struct Bench {
-    pub(super) fake: Fake,
+pub(crate) struct Bench {
+    pub(crate) fake: Fake,
     told: Arc<Told>,
-    pub(super) caches: Caches,
+    pub(crate) caches: Caches,
 }
 
 /// Let everything happen that needs no time.
-pub(super) async fn settle() {
+pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
@@ -79,7 +79,7 @@ pub(super) fn deployment(replicas: u32) -> Value {
 }
 
 /// Run a test against caches over this server.
-pub(super) async fn over<F: Future<Output = ()>>(fake: Fake, test: impl FnOnce(Bench) -> F) {
+pub(crate) async fn over<F: Future<Output = ()>>(fake: Fake, test: impl FnOnce(Bench) -> F) {
     let run = async {
         let world = World::single(Timestamp::UNIX_EPOCH, 7);
         let told = Arc::new(Told::default());

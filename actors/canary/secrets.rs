@@ -44,3 +44,6 @@ fn is_same(known: &Value, now: &Value) -> bool {
     let version = resource_version(known);
     !version.is_empty() && version == resource_version(now)
 }
+
+#[cfg(test)]
+mod tests;

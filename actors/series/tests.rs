@@ -1,5 +1,6 @@
 use super::*;
 use crds::CanarySpec;
+use engine::seam::{Check, Verdict};
 
 fn canary(name: &str, target: &str) -> Canary {
     let mut spec = CanarySpec::default();
@@ -201,16 +202,20 @@ fn counts_what_the_house_does() {
 fn no_data_and_a_dead_provider_are_different_series() {
     let series = Series::new("1", "istio").unwrap();
     let canary = canary("app", "test");
-    let check = |verdict| engine::seam::Check {
+    let check = |verdict| Check {
         name: "request-success-rate".into(),
         verdict,
         value: None,
         why: String::new(),
     };
-    use engine::seam::Verdict::{NotEnough, Pass, Unavailable};
     series.judged(
         &canary,
-        &[check(Pass), check(NotEnough), check(Unavailable), check(Unavailable)],
+        &[
+            check(Verdict::Pass),
+            check(Verdict::NotEnough),
+            check(Verdict::Unavailable),
+            check(Verdict::Unavailable),
+        ],
     );
     let text = series.render();
     for (verdict, count) in [("pass", 1), ("fail", 0), ("no_data", 1), ("unavailable", 2)] {

@@ -37,7 +37,7 @@ pub fn of(canary: &Canary, verdict: Verdict) -> Policy {
 /// What to tell the owner about an annotation that says none of the policies.
 pub fn unreadable(canary: &Canary) -> Option<String> {
     let odd = |name: &&str| annotation(canary, name).is_some_and(|text| parse(text).is_none());
-    let name = [ON_NO_DATA, ON_ERROR].into_iter().find(|name| odd(&name))?;
+    let name = [ON_NO_DATA, ON_ERROR].into_iter().find(odd)?;
     Some(format!(
         "annotation {name} is none of fail, hold and ignore; it counts as fail"
     ))

@@ -15,3 +15,4 @@ mod scalers;
 mod status;
 mod strategies;
 mod targets;
+mod templates;

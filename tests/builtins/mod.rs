@@ -22,6 +22,8 @@ pub(crate) enum Case {
     Nothing,
 }
 
+/// Labels, as a row names them.
+type Pairs = Vec<(&'static str, String)>;
 /// Labels of a series.
 type Labels = BTreeMap<&'static str, String>;
 
@@ -47,9 +49,9 @@ pub(crate) struct Row {
     status: (&'static str, &'static str, &'static str),
     durations: Durations,
     /// Labels of the canary in a namespace.
-    canary: fn(&str) -> Vec<(&'static str, String)>,
+    canary: fn(&str) -> Pairs,
     /// Labels of others that must not be counted: they fail always, and take an hour.
-    others: fn(&str) -> Vec<Vec<(&'static str, String)>>,
+    others: fn(&str) -> Vec<Pairs>,
     /// Labels that only durations have.
     timed: &'static [(&'static str, &'static str)],
 }

@@ -1,6 +1,6 @@
 //! One row per observer: its series as the proxy, the ingress controller or the application exports them.
 
-use super::{Durations, Row};
+use super::{Durations, Pairs, Row};
 
 const MS: f64 = 1000.0;
 const S: f64 = 1.0;
@@ -11,15 +11,15 @@ const ENVOY_TIME: Durations = Durations::Buckets {
     per_second: MS,
 };
 
-fn text(pairs: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+fn text(pairs: &[(&'static str, &str)]) -> Pairs {
     pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
 }
 
-fn pod(namespace: &str, name: &str) -> Vec<(&'static str, String)> {
+fn pod(namespace: &str, name: &str) -> Pairs {
     text(&[("kubernetes_namespace", namespace), ("kubernetes_pod_name", name)])
 }
 
-fn istio(namespace: &str, workload: &str, reporter: &str) -> Vec<(&'static str, String)> {
+fn istio(namespace: &str, workload: &str, reporter: &str) -> Pairs {
     text(&[
         ("reporter", reporter),
         ("destination_workload_namespace", namespace),
@@ -27,7 +27,7 @@ fn istio(namespace: &str, workload: &str, reporter: &str) -> Vec<(&'static str, 
     ])
 }
 
-fn linkerd(namespace: &str, deployment: &str, direction: &str) -> Vec<(&'static str, String)> {
+fn linkerd(namespace: &str, deployment: &str, direction: &str) -> Pairs {
     text(&[
         ("namespace", namespace),
         ("deployment", deployment),
@@ -35,7 +35,7 @@ fn linkerd(namespace: &str, deployment: &str, direction: &str) -> Vec<(&'static 
     ])
 }
 
-fn osm(namespace: &str, kind: &str, name: &str) -> Vec<(&'static str, String)> {
+fn osm(namespace: &str, kind: &str, name: &str) -> Pairs {
     text(&[
         ("destination_namespace", namespace),
         ("destination_kind", kind),
@@ -43,7 +43,7 @@ fn osm(namespace: &str, kind: &str, name: &str) -> Vec<(&'static str, String)> {
     ])
 }
 
-fn one(label: &'static str, value: String) -> Vec<(&'static str, String)> {
+fn one(label: &'static str, value: String) -> Pairs {
     vec![(label, value)]
 }
 

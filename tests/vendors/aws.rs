@@ -119,7 +119,7 @@ fn cloudwatch(asked: &Asked) -> Result<(), Complaint> {
         asked,
         "ap-northeast-1",
         "monitoring",
-        role_keys(),
+        &role_keys(),
         "content-type;host;x-amz-date;x-amz-security-token",
     )
 }
@@ -138,14 +138,14 @@ fn managed(asked: &Asked, query: &str, value: &str) -> Result<String, Complaint>
         secret: "s3cret-word".into(),
         token: None,
     };
-    signed(asked, "eu-west-1", "aps", keys, "host;x-amz-date")?;
+    signed(asked, "eu-west-1", "aps", &keys, "host;x-amz-date")?;
     let sample = json!([{"metric": {}, "value": [1_700_000_000.0, value]}]);
     Ok(json!({"status": "success", "data": {"resultType": "vector", "result": sample}}).to_string())
 }
 
 /// What AWS does: take off the signature, sign what is left with the keys of that id, compare. The signer itself is checked against the
 /// published suite in `engine/metrics/aws/tests.rs`.
-fn signed(asked: &Asked, region: &str, service: &'static str, keys: Keys, names: &str) -> Result<(), Complaint> {
+fn signed(asked: &Asked, region: &str, service: &'static str, keys: &Keys, names: &str) -> Result<(), Complaint> {
     if asked.url.query().is_some_and(|query| query.contains('+')) {
         return Err("AWS reads + as a plus".into());
     }
@@ -165,7 +165,7 @@ fn signed(asked: &Asked, region: &str, service: &'static str, keys: Keys, names:
         service,
         keys: None,
     };
-    let again = sign(&bare, &signing, &keys, "2023-11-14T22:13:20Z".parse().unwrap()).unwrap();
+    let again = sign(&bare, &signing, keys, "2023-11-14T22:13:20Z".parse().unwrap()).unwrap();
     if again.headers == asked.request.headers {
         Ok(())
     } else {

@@ -1,7 +1,6 @@
 //! Doubles of the vendors. Each checks a request against the vendor's public documentation and says what is wrong with it.
 
 use actors::outbound::{self, Outbound};
-use bytes::Bytes;
 use engine::http::{Method, Request, Response};
 use http_body_util::Full;
 use kube::client::Body;
@@ -98,17 +97,9 @@ impl Vendor {
         }
     }
 
-    /// An API server that knows what the examples ask it for.
-    pub(crate) fn api_server(
-        &'static self,
-    ) -> impl tower::Service<
-        http::Request<Body>,
-        Response = http::Response<Full<Bytes>>,
-        Error = Infallible,
-        Future = std::future::Ready<Result<http::Response<Full<Bytes>>, Infallible>>,
-    > + Send
-    + 'static {
-        tower::service_fn(move |request: http::Request<Body>| {
+    /// A client of an API server that knows what the examples ask it for.
+    pub(crate) fn api_server(&'static self) -> kube::Client {
+        let service = tower::service_fn(move |request: http::Request<Body>| {
             let asked = Request {
                 method: Method::Get,
                 url: format!("https://kubernetes.default.svc{}", request.uri()),
@@ -119,12 +110,10 @@ impl Vendor {
                 proxy: None,
             };
             let answer = self.answer(&asked);
-            let response = http::Response::builder()
-                .status(answer.status)
-                .body(Full::from(answer.body))
-                .unwrap();
-            std::future::ready(Ok(response))
-        })
+            let response = http::Response::builder().status(answer.status);
+            std::future::ready(Ok::<_, Infallible>(response.body(Full::from(answer.body)).unwrap()))
+        });
+        kube::Client::new(service, "default")
     }
 }
 

@@ -247,13 +247,11 @@ fn a_service_account_gets_a_token_first() {
 #[test]
 fn the_own_identity_asks_the_metadata_server() {
     simulate(|world| async move {
-        let (outbound, heard) =
-            outside(
-                |request, _| match request.url.starts_with("http://metadata.google.internal/") {
-                    true => (200, json!({"access_token": "own", "expires_in": 3600}).to_string()),
-                    false => (200, "{}".into()),
-                },
-            );
+        let (outbound, heard) = outside(|request, _| {
+            let is_metadata = request.url.starts_with("http://metadata.google.internal/");
+            let token = json!({"access_token": "own", "expires_in": 3600});
+            (200, if is_metadata { token.to_string() } else { "{}".into() })
+        });
         let mail = start(&world, &outbound);
         mail.send(Query(google_question(None))).await.unwrap().unwrap();
         let heard = heard.lock();
