@@ -2,7 +2,7 @@
 //! and in production as a counter (peers.md 5.2). S1, S2, S3, S5, S7 and L2 are here. S4 is the election's, S6 `begin::take_over`'s;
 //! L1 and L4 are properties of whole runs (`step/tests/explore.rs`, `step/tests/crash.rs`), L3 and L5 of the actors.
 
-use crds::{Canary, Phase};
+use crds::{Canary, CanaryStatus, Phase};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
@@ -10,13 +10,17 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     json::merge,
+    metrics::policy::{self, Policy},
     objects::{self, kinds},
-    revision,
     routes::{self, Context, Split},
-    seam::{Act, Seen, Step, Write},
+    seam::{Act, Check, Seen, Step, Write},
     settings::INTERVAL_FLOOR,
-    status::HELD,
+    status::{ACCEPTED, HELD},
     step::Input,
+    workloads::{
+        Workload,
+        knative::{PRIMARY_REVISION, latest},
+    },
 };
 
 /// A broken invariant.
@@ -36,7 +40,8 @@ pub const NO_LEAK: &str = "S1-leak";
 pub const NEVER_DARK: &str = "S1-dark";
 /// The only version with available pods is never scaled down.
 pub const LAST_STANDING: &str = "S2";
-/// Only a revision that was analysed, with failed checks below the threshold, or one whose analysis the user skips, reaches the primary.
+/// Only a revision that was analysed, whose last check passed in the very step that copies it, with failed checks below the threshold,
+/// reaches the primary; or one whose analysis the user skips; or, before there ever was a ready primary, the one that serves.
 pub const ANALYSED_ONLY: &str = "S3";
 /// A step writes only inside its canary's namespace.
 pub const OWN_NAMESPACE: &str = "S5";
@@ -53,7 +58,9 @@ const SLACK: Duration = Duration::from_mins(1);
 
 /// Check one answer of `step` against what it was told.
 pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
-    let Step::Do(writes) = step else { return Vec::new() };
+    let Step::Do { writes, checks } = step else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     rests_while_suspended(input, writes, &mut found);
     for write in writes {
@@ -61,24 +68,27 @@ pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
         stays_at_home(input, write, &mut found);
         keeps_traffic_lit(input, write, &mut found);
         keeps_last_standing(input, write, &mut found);
-        promotes_analysed_only(input, write, &mut found);
+        promotes_analysed_only(input, write, checks, &mut found);
     }
     found
 }
 
 /// The phase of a run that has lasted longer than it may (L2). A status is written whenever a run moves, so its age is the time that
 /// nothing has moved: at most until the next check, then until the deadline for pods. Phases that wait for a person by name are
-/// exempt; so is initialisation, which has no deadline: the traffic has not been touched yet.
-pub fn overdue(canary: &Canary, now: Timestamp) -> Option<Violation> {
+/// exempt: a gate, a suspension, a spec that was refused.
+pub fn overdue(canary: &Canary, watched_since: Option<Timestamp>, now: Timestamp) -> Option<Violation> {
     let status = canary.status.as_ref()?;
     let runs = matches!(
         status.phase,
-        Phase::Progressing | Phase::Promoting | Phase::Finalising | Phase::Terminating
+        Phase::Initializing | Phase::Progressing | Phase::Promoting | Phase::Finalising | Phase::Terminating
     );
-    if !runs || canary.spec.suspend == Some(true) || status.condition(HELD).is_some() {
+    let is_refused = status.condition(ACCEPTED).is_some_and(|told| told.status == "False");
+    if !runs || is_refused || canary.spec.suspend == Some(true) || status.condition(HELD).is_some() {
         return None;
     }
-    let since = status.last_transition_time?;
+    let since = status
+        .last_transition_time?
+        .max(watched_since.unwrap_or(Timestamp::MIN));
     let interval = canary
         .spec
         .analysis
@@ -213,11 +223,13 @@ fn share(backend: &Value) -> Option<(&str, i64)> {
 
 fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
     let spec = &input.canary.spec;
-    if write.object.kind != kinds::DEPLOYMENT {
+    let workload = workload(input);
+    if write.object.kind != workload.kind() || !matches!(write.act, Act::Merge { .. }) {
         return;
     }
-    let Act::Merge { patch, .. } = &write.act else { return };
-    if patch["spec"]["replicas"].as_i64() != Some(0) {
+    let seen = input.view.object(&write.object);
+    let next = after(write, seen.present().map(|object| &**object));
+    if workload.replicas(&next) != 0 {
         return;
     }
     let (primary, canary) = available(input);
@@ -234,48 +246,81 @@ fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violati
     }
 }
 
-fn promotes_analysed_only(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
+fn promotes_analysed_only(input: &Input<'_>, write: &Write, checks: &[Check], found: &mut Vec<Violation>) {
     let spec = &input.canary.spec;
-    let is_primary = write.object.kind == kinds::DEPLOYMENT && write.object.name == spec.primary_name();
+    let workload = workload(input);
+    let is_primary = write.object.kind == workload.kind() && write.object.name == workload.primary_name(spec);
     let (true, Act::Merge { patch, .. }) = (is_primary, &write.act) else {
         return;
     };
-    if patch["spec"].get("template").is_none() {
-        return;
-    }
     let status = input.canary.status.clone().unwrap_or_default();
     let target = input
         .view
-        .object(&kinds::DEPLOYMENT.named(input.canary.namespace(), &spec.target_ref.name));
-    let revision = target.present().map(|target| revision::of_deployment(target));
+        .object(&workload.kind().named(input.canary.namespace(), &spec.target_ref.name));
+    let carries = match workload {
+        Workload::Deployment | Workload::DaemonSet => patch["spec"].get("template").is_some(),
+        Workload::Service => patch.get("spec").is_some(),
+        // A lost annotation that is put back names no other revision than before.
+        Workload::Knative => {
+            let name = patch["metadata"]["annotations"][PRIMARY_REVISION].as_str();
+            let latest = target.present().and_then(|target| latest(target));
+            status.phase.is_running() && name.is_some() && name == latest
+        }
+    };
+    if !carries {
+        return;
+    }
+    let revision = target.present().map(|target| workload.revision(target));
     let analysed = revision == status.last_applied_spec;
     let threshold = spec.analysis.as_ref().map_or(1, crds::analysis::Analysis::threshold);
     let in_time = matches!(status.phase, Phase::Progressing | Phase::WaitingPromotion);
-    let allowed = spec.skips_analysis() || status.failed_checks < threshold;
-    if !(analysed && in_time && allowed) {
-        let what = format!(
-            "{} in {} with {} failed checks",
-            write.object, status.phase, status.failed_checks
-        );
-        found.push(Violation {
-            id: ANALYSED_ONLY,
-            what,
-        });
+    let measured = spec
+        .analysis
+        .as_ref()
+        .is_none_or(|analysis| analysis.metrics.is_empty())
+        || !checks.is_empty();
+    // What the owner has the run ignore is no failure (AN-12); a verdict that says bad never is.
+    let bad = |check: &&Check| policy::of(input.canary, check.verdict) != Policy::Ignore;
+    let failing = checks.iter().filter(bad).count();
+    let passed = measured && failing == 0;
+    let allowed = spec.skips_analysis() || (passed && status.failed_checks < threshold);
+    if is_first_primary(input, &status) || (analysed && in_time && allowed) {
+        return;
     }
+    found.push(Violation {
+        id: ANALYSED_ONLY,
+        what: format!(
+            "{} in {} with {} failed checks before and {failing} of {} now",
+            write.object,
+            status.phase,
+            status.failed_checks,
+            checks.len()
+        ),
+    });
+}
+
+/// Initialisation mends a first primary that has no pods: nothing is promoted, the target serves (W-16).
+fn is_first_primary(input: &Input<'_>, status: &CanaryStatus) -> bool {
+    let promoted = status.last_promoted_spec.as_deref().unwrap_or_default();
+    let (primary, canary) = available(input);
+    let starts = status.phase.is_initializing() || status.phase == Phase::Failed;
+    starts && promoted.is_empty() && primary == 0 && canary > 0
 }
 
 /// Available pods of primary and target.
 fn available(input: &Input<'_>) -> (i64, i64) {
-    let spec = &input.canary.spec;
+    let (spec, workload) = (&input.canary.spec, workload(input));
     let of = |name: &str| {
         let seen = input
             .view
-            .object(&kinds::DEPLOYMENT.named(input.canary.namespace(), name));
-        seen.present()
-            .and_then(|object| object["status"]["availableReplicas"].as_i64())
-            .unwrap_or(0)
+            .object(&workload.kind().named(input.canary.namespace(), name));
+        seen.present().map_or(0, |object| workload.available(object))
     };
-    (of(&spec.primary_name()), of(&spec.target_ref.name))
+    (of(&workload.primary_name(spec)), of(&spec.target_ref.name))
+}
+
+fn workload(input: &Input<'_>) -> Workload {
+    Workload::of(&input.canary.spec.target_ref).unwrap_or(Workload::Deployment)
 }
 
 /// The object as the write leaves it.

@@ -10,6 +10,7 @@ mod affinity;
 mod gateway_api;
 mod istio;
 mod kept;
+mod knative;
 mod kubernetes;
 mod order;
 #[cfg(test)]
@@ -32,26 +33,11 @@ use affinity::Rules;
 pub use affinity::Cookies;
 
 /// The providers, one line each.
-const PROVIDERS: [&Provider; 3] = [&gateway_api::V1, &istio::PROVIDER, &kubernetes::PROVIDER];
-
-/// Providers of the contract (routers-mesh.md 0.3, routers-ingress.md) that this version does not have yet.
-const PLANNED: [&str; 16] = [
-    "apisix",
-    "appmesh",
-    "appmesh:v1beta2",
-    "contour",
-    "gatewayapi:v1beta1",
-    "gloo",
-    "knative",
-    "kuma",
-    "linkerd",
-    "nginx",
-    "osm",
-    "skipper",
-    "smi:v1alpha1",
-    "smi:v1alpha2",
-    "smi:v1alpha3",
-    "traefik",
+const PROVIDERS: [&Provider; 4] = [
+    &gateway_api::V1,
+    &istio::PROVIDER,
+    &kubernetes::PROVIDER,
+    &knative::PROVIDER,
 ];
 
 /// How traffic is shared, in percent; `primary` and `canary` sum to 100.
@@ -166,7 +152,7 @@ pub fn hint(name: &str) -> String {
         "supergloo" => {
             "provider \"supergloo\" went with the project of that name: use the provider of your mesh".to_owned()
         }
-        planned if PLANNED.contains(&planned) => {
+        planned if crds::PROVIDERS.contains(&planned) => {
             format!("provider {planned:?} is not supported by this version; supported are {known}")
         }
         unknown => format!("provider {unknown:?} is not known; supported are {known}"),

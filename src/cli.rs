@@ -29,12 +29,19 @@ enum Command {
     /// Run the controller against a cluster.
     #[command(args_override_self = true)]
     Controller(Box<controller::Args>),
-    /// Print the CustomResourceDefinitions as YAML.
+    /// Print the CustomResourceDefinitions, or the admission policies, as YAML.
     #[command(after_help = "Example: aviary crds | kubectl apply --server-side -f -")]
-    Crds,
+    Crds {
+        /// Print the ValidatingAdmissionPolicies that warn of what can never work.
+        #[arg(long)]
+        policies: bool,
+    },
     /// Release a good and a bad version on an embedded cluster and print what happens.
     #[cfg(feature = "sandbox")]
     Demo(crate::demo::Args),
+    /// Serve the embedded cluster for kubectl on loopback, until ctrl-c.
+    #[cfg(feature = "sandbox")]
+    Sandbox(crate::sandbox::command::Args),
 }
 
 /// Parse the command line and run what it names. The exit code is 2 for a wrong command line and 1 for a failure.
@@ -45,9 +52,12 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Controller(args) => controller::main(*args),
-        Command::Crds => print(&crds::manifest::yaml()),
+        Command::Crds { policies: false } => print(&crds::manifest::yaml()),
+        Command::Crds { policies: true } => print(&crds::policy::yaml()),
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => crate::demo::main(&args),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => crate::sandbox::command::main(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@ use crate::{
     shape::{HOOKS, SEVERITIES},
 };
 
-const BUILTINS: [&str; 2] = ["request-success-rate", "request-duration"];
+pub(crate) const BUILTINS: [&str; 2] = ["request-success-rate", "request-duration"];
 
 pub(super) fn problems(analysis: &Analysis) -> Vec<Problem> {
     let mut found = Vec::new();
@@ -112,7 +112,7 @@ fn is_cookie_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(is_token)
 }
 
-fn listed(texts: &[&str]) -> String {
+pub(crate) fn listed(texts: &[&str]) -> String {
     let named: Vec<&str> = texts.iter().copied().filter(|text| !text.is_empty()).collect();
     named.join(", ")
 }
@@ -137,7 +137,7 @@ fn is_http_url(text: &str) -> bool {
 /// Nothing, or a colon and a number; Go and browsers take a lone colon.
 fn port_fits(port: &str) -> bool {
     match port.strip_prefix(':') {
-        Some(digits) => digits.is_empty() || digits.parse::<u16>().is_ok(),
+        Some(digits) => digits.is_empty() || (!digits.starts_with('+') && digits.parse::<u16>().is_ok()),
         None => port.is_empty(),
     }
 }

@@ -226,6 +226,7 @@ fn hook_addresses() {
         "http://<receiver>/",
         "http://host:port/",
         "http://host:70000/",
+        "http://host:+80/",
         "http://[::1/",
     ];
     for url in bad {

@@ -5,7 +5,7 @@ use crds::{Phase, analysis::Strategy};
 use super::{
     Cx, Flow, analysis, begin,
     ensure::{self, Release},
-    gates, promote, rollback,
+    gates, pods, promote, rollback,
     strategy::{self, Move},
     texts,
 };
@@ -90,11 +90,11 @@ fn is_copied(cx: &Cx<'_>, release: &Release) -> bool {
 pub(super) fn wait_for_pods(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
     let sides = [
         (!cx.canary.spec.skips_analysis() && release.split.primary > 0)
-            .then(|| ensure::primary_readiness(cx, &release.primary)),
-        Some(ensure::canary_readiness(cx, &release.target.object)),
+            .then(|| pods::primary_readiness(cx, &release.primary)),
+        Some(pods::canary_readiness(cx, &release.target.object)),
     ];
     for side in sides.into_iter().flatten() {
-        match ensure::in_time(cx, side) {
+        match pods::in_time(cx, side) {
             Readiness::Ready => {}
             Readiness::NotReady {
                 message, final_: true, ..
@@ -210,6 +210,8 @@ fn count(cx: &Cx<'_>, iteration: i64) -> Done {
 fn hold_for_gateway(cx: &mut Cx<'_>, unready: String) -> Done {
     cx.warn(unready.clone());
     if is_held(cx, GATEWAY) {
+        // The pods are ready: the time behind a gateway is not a time of waiting for them.
+        cx.checked();
         return cx.wake_in("blocked", unready, cx.interval());
     }
     let draft = cx

@@ -286,7 +286,7 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
 
 /// L2: whatever the environment is, a step moves a phase that is overdue; one that met an obstacle may try again when it said it would.
 fn keeps_its_time(from: &Node) {
-    if overdue(&from.model.canary(), from.model.now).is_none() {
+    if overdue(&from.model.canary(), None, from.model.now).is_none() {
         return;
     }
     let mut model = from.model.fork();
@@ -294,7 +294,7 @@ fn keeps_its_time(from: &Node) {
         let End::Done(done) = stepped(&mut model, from.answers) else {
             panic!("a step does not end: {}", told(from));
         };
-        if overdue(&model.canary(), model.now).is_none() {
+        if overdue(&model.canary(), None, model.now).is_none() {
             return;
         }
         model.now = done.wake.unwrap_or(model.now).max(model.now);

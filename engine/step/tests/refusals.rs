@@ -40,10 +40,22 @@ fn what_cannot_work_is_refused_with_a_hint() {
         "sourceLabels",
     );
     refused(
-        &json!({"autoscalerRef": {"kind": "ScaledObject", "name": "app"}}),
-        "ScaledObject",
+        &json!({"autoscalerRef": {"kind": "VerticalPodAutoscaler", "name": "app"}}),
+        "VerticalPodAutoscaler",
     );
-    refused(&json!({"targetRef": {"kind": "StatefulSet"}}), "StatefulSet");
+    refused(
+        &json!({"targetRef": {"kind": "StatefulSet"}}),
+        "names and volumes that two versions cannot share; DaemonSet, Deployment, Service",
+    );
+    refused(&json!({"targetRef": {"kind": "CronJob"}}), "CronJob");
+    refused(
+        &json!({"targetRef": {"apiVersion": "serving.knative.dev/v1", "kind": "Service"}}),
+        "Knative",
+    );
+    refused(
+        &json!({"targetRef": {"apiVersion": "v1", "kind": "Service"}, "service": {"name": "other"}}),
+        "spec.service.name",
+    );
 }
 
 /// Refused before anything is written, so no user ever meets what cannot be done (RM-2, RM-3, RM-4).
