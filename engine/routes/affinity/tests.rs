@@ -217,6 +217,10 @@ fn what_is_stored_is_read_with_care() {
     let canary = canary(&json!({"cookieName": "new"}), &status);
     let running = cookies(&canary, None, 30, 30);
     assert_eq!(running.canary.as_ref().unwrap().name, "new");
+    for live in giving_out(&["new=OnTheRoute; Max-Age=86400"]) {
+        let kept = cookies(&canary, Some(&live), 30, 30).canary.unwrap();
+        assert_eq!(kept.text(), "new=OnTheRoute", "renamed, and stopped before the status");
+    }
     assert_eq!(running.primary, None);
     let mut stored = canary.status.clone().unwrap();
     running.store(&mut stored);
