@@ -88,6 +88,8 @@ fn everything_the_peer_accepts_is_accepted_and_kept() {
                     "spec.analysis.promotion",
                     "spec.analysis.skipAnalysis",
                     "spec.canaryAnalysis",
+                    // For kstatus; nothing depends on it where it is pruned (engine's step/tests/status.rs).
+                    "status.observedGeneration",
                 ],
                 _ => &[],
             };
