@@ -32,7 +32,7 @@ enum Command {
     /// Print the CustomResourceDefinitions as YAML.
     #[command(after_help = "Example: aviary crds | kubectl apply --server-side -f -")]
     Crds,
-    /// Release a good and a bad version on an embedded cluster and print what happens.
+    /// Release a good and a bad version on an embedded cluster, with real requests, and show what happens.
     #[cfg(feature = "sandbox")]
     Demo(crate::demo::Args),
     /// Serve the embedded cluster for kubectl on loopback, until ctrl-c.
