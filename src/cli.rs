@@ -42,7 +42,7 @@ enum Command {
         #[arg(long)]
         policies: bool,
     },
-    /// Release a good and a bad version on an embedded cluster and print what happens.
+    /// Release a good and a bad version on an embedded cluster, with real requests, and show what happens.
     #[cfg(feature = "sandbox")]
     Demo(crate::demo::Args),
     /// Serve the embedded cluster for kubectl on loopback, until ctrl-c.
