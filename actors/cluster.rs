@@ -11,6 +11,7 @@ pub(crate) mod wire;
 use crds::{Canary, CanaryStatus};
 use engine::{
     ObjectRef, Write,
+    http::Response,
     json::merge_diff,
     objects::{kinds, resource_version},
     seam::{Act, Trouble},
@@ -92,6 +93,20 @@ impl Cluster {
             Err(Trouble::NotFound(_)) => Ok(None),
             Err(trouble) => Err(trouble),
         }
+    }
+
+    /// The answer to a `GET` of this path, whatever its status; for APIs whose answers are no objects, such as the External Metrics API.
+    pub async fn fetch(&self, path: &str) -> Result<Response, Trouble> {
+        let result = within(DEADLINE, self.wire.fetch(path)).await;
+        let result_label = result
+            .as_ref()
+            .map_or_else(label, |response| if response.status < 300 { "ok" } else { "refused" });
+        (self.tally)(Call {
+            verb: "get",
+            kind: "",
+            result: result_label,
+        });
+        result
     }
 
     /// Carry out one write, once, and give the object as it is afterwards. For a deletion that is the deleted object while its

@@ -1,9 +1,10 @@
 //! Queries to metrics servers. The same query asked by several canaries at a time is sent once (AN-21), each server gets a few
-//! queries at a time, and one that keeps failing is left alone for a while.
+//! queries at a time, and one that keeps failing is left alone for a while. What a question lacks is added last: signatures, tokens.
 
 use actix::{Actor, Context, Handler, Message};
 use engine::{
     http::{Method, Request, Response},
+    metrics::{Access, Question},
     seam::Trouble,
 };
 use futures::{
@@ -15,14 +16,22 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     answer::Answer,
+    cluster::Cluster,
     mail::Mail,
     outbound::Outbound,
     servers::{Breaker, Limits, Servers},
     world::World,
 };
 
+mod ambient;
+mod gate;
+mod keptn;
 #[cfg(test)]
 mod tests;
+mod tokens;
+
+pub use ambient::Ambient;
+use gate::Gate;
 
 /// Queries waiting and running together: 4 metrics of each of 1024 canaries, checked in the same moment.
 pub const QUERIES_MAX: usize = 4096;
@@ -40,15 +49,23 @@ pub const LIMITS: Limits = Limits {
 /// The pool of queries.
 pub struct MetricsActor {
     world: World,
-    outbound: Outbound,
-    servers: Servers,
+    gate: Arc<Gate>,
     flights: Flights,
+}
+
+/// What the pool may use on the controller's own account.
+#[derive(Clone, Default)]
+pub struct Reach {
+    /// Credentials of the process.
+    pub ambient: Ambient,
+    /// The API server; without it, providers in the cluster cannot be asked.
+    pub cluster: Option<Cluster>,
 }
 
 /// Ask a metrics server.
 #[derive(Message)]
 #[rtype(result = "Result<Response, Trouble>")]
-pub struct Query(pub Request);
+pub struct Query(pub Question);
 
 type Asked = BoxFuture<'static, Result<Response, Trouble>>;
 
@@ -65,6 +82,7 @@ struct Board {
 /// All that makes two requests the same.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
+    access: Access,
     is_post: bool,
     url: String,
     headers: Vec<(String, String)>,
@@ -81,12 +99,17 @@ struct Landing {
     number: u64,
 }
 
-/// Start the pool in the current arbiter.
+/// Start the pool in the current arbiter, without anything of the controller's own.
 pub fn start(world: &World, outbound: &Outbound) -> Mail<Query> {
+    start_with(world, outbound, Reach::default())
+}
+
+/// Start the pool in the current arbiter.
+pub fn start_with(world: &World, outbound: &Outbound, reach: Reach) -> Mail<Query> {
+    let servers = Servers::new(world, LIMITS);
     let actor = MetricsActor {
         world: world.clone(),
-        outbound: outbound.clone(),
-        servers: Servers::new(world, LIMITS),
+        gate: Arc::new(Gate::new(world, outbound, servers, reach)),
         flights: Flights::default(),
     };
     Mail::new(actor.start().recipient(), QUERIES_MAX)
@@ -101,11 +124,19 @@ impl Actor for MetricsActor {
 impl Handler<Query> for MetricsActor {
     type Result = Answer<Result<Response, Trouble>>;
 
-    fn handle(&mut self, Query(request): Query, _: &mut Context<Self>) -> Self::Result {
-        let (servers, outbound) = (self.servers.clone(), self.outbound.clone());
-        let key = Key::of(&request);
-        let ask = || async move { servers.send(&outbound, request).await };
+    fn handle(&mut self, Query(question): Query, _: &mut Context<Self>) -> Self::Result {
+        let gate = self.gate.clone();
+        let key = Key::of(&question);
+        let ask = || async move { gate.send(question).await };
         Answer::new(&self.world, self.flights.join(key, ask))
+    }
+}
+
+// === impl Query ===
+
+impl From<Request> for Query {
+    fn from(request: Request) -> Self {
+        Self(Question::open(request))
     }
 }
 
@@ -157,8 +188,10 @@ impl Drop for Landing {
 // === impl Key ===
 
 impl Key {
-    fn of(request: &Request) -> Self {
+    fn of(question: &Question) -> Self {
+        let Question { request, access } = question;
         Self {
+            access: access.clone(),
             is_post: request.method == Method::Post,
             url: request.url.clone(),
             headers: request.headers.clone(),

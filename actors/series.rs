@@ -1,9 +1,6 @@
 //! `/metrics`: the series that dashboards and alert rules of the peer know (controller.md 8), and our own, which say more (W-61).
 
-use crds::{
-    Canary, Phase,
-    analysis::{Analysis, Strategy},
-};
+use crds::{Canary, Phase, analysis::Strategy};
 use engine::seam::Measure;
 use parking_lot::Mutex;
 use prometheus::{
@@ -12,13 +9,15 @@ use prometheus::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+mod checks;
+mod labels;
 #[cfg(test)]
 mod tests;
 
+use checks::Checks;
+
 /// Buckets of `aviary_step_duration_seconds`: steps take from half a millisecond (idle, from caches) up to a hook's minutes.
 const STEP_BUCKETS: [f64; 12] = [0.0005, 0.002, 0.01, 0.05, 0.2, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
-/// Label of the canaries that nothing is known about yet.
-const PHASE_NEW: &str = "New";
 
 /// All series of the process.
 pub struct Series {
@@ -41,6 +40,7 @@ struct Flagger {
 }
 
 struct Aviary {
+    checks: Checks,
     canaries: IntGaugeVec,
     accepted: IntGaugeVec,
     restarts: IntCounterVec,
@@ -120,6 +120,7 @@ impl Series {
 
     /// The canary is gone, and so are its series, unless another canary of the namespace has a target of the same name.
     pub fn remove(&self, namespace: &str, name: &str) {
+        self.aviary.checks.hide(namespace, name);
         let mut known = self.known.lock();
         let key = (namespace.to_owned(), name.to_owned());
         if let Some(shown) = known.canaries.remove(&key) {
@@ -289,7 +290,12 @@ impl Flagger {
         let counter = if promoted { &self.successes } else { &self.failures };
         let name = canary.spec.target_ref.name.as_str();
         counter
-            .with_label_values(&[name, canary.namespace(), strategy(canary), status(skipped)])
+            .with_label_values(&[
+                name,
+                canary.namespace(),
+                labels::strategy(canary),
+                labels::status(skipped),
+            ])
             .inc();
     }
 
@@ -305,22 +311,13 @@ impl Flagger {
             drop(self.metric_analysis.remove_label_values(&[target, namespace, metric]));
         }
         for strategy in [Strategy::Canary, Strategy::BlueGreen, Strategy::AbTesting] {
-            for status in [status(false), status(true)] {
+            for status in [labels::status(false), labels::status(true)] {
                 let labels = [target, namespace, strategy.as_str(), status];
                 drop(self.successes.remove_label_values(&labels));
                 drop(self.failures.remove_label_values(&labels));
             }
         }
     }
-}
-
-fn strategy(canary: &Canary) -> &'static str {
-    let analysis = canary.spec.analysis.as_ref();
-    analysis.map_or(Strategy::Canary, Analysis::strategy).as_str()
-}
-
-fn status(skipped: bool) -> &'static str {
-    if skipped { "skipped" } else { "completed" }
 }
 
 // === impl Aviary ===
@@ -339,6 +336,7 @@ impl Aviary {
         );
         let steps = HistogramVec::new(steps.buckets(STEP_BUCKETS.to_vec()), &["verb"])?;
         Ok(Self {
+            checks: Checks::new(registry)?,
             canaries: kept(registry, IntGaugeVec::new(canaries, &["phase"])?)?,
             accepted: kept(registry, IntGaugeVec::new(accepted, &["name", "namespace"])?)?,
             restarts: count(
@@ -378,18 +376,11 @@ impl Aviary {
     /// A canary went from one phase (`None`: it is new) to another (`None`: it is gone).
     fn move_phase(&self, from: Option<Phase>, to: Option<Phase>) {
         if let Some(phase) = from {
-            self.canaries.with_label_values(&[phase_label(phase)]).dec();
+            self.canaries.with_label_values(&[labels::phase(phase)]).dec();
         }
         if let Some(phase) = to {
-            self.canaries.with_label_values(&[phase_label(phase)]).inc();
+            self.canaries.with_label_values(&[labels::phase(phase)]).inc();
         }
-    }
-}
-
-fn phase_label(phase: Phase) -> &'static str {
-    match phase {
-        Phase::New => PHASE_NEW,
-        phase => phase.as_str(),
     }
 }
 

@@ -21,6 +21,9 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
+/// Longest pause that a server can wish for: a check or a few are lost, and not an hour of them (as with hooks, W-32).
+const PAUSE_MAX: Duration = Duration::from_mins(1);
+
 /// Limits that hold for each server (scheme, host and port).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -85,14 +88,28 @@ impl Servers {
 
     /// Send a request within its server's limits. `Unavailable` without sending while the server rests, or when no turn came in time.
     pub async fn send(&self, outbound: &Outbound, request: Request) -> Result<Response, Trouble> {
-        let server = self.server(outbound::origin(&request.url)?)?;
+        let (name, patience) = (outbound::origin(&request.url)?, request.timeout);
+        self.through(name, patience, || outbound::send(outbound, request)).await
+    }
+
+    /// The same for any exchange with a server of this name; a turn is waited for as long as `patience`.
+    pub async fn through<F>(
+        &self,
+        name: String,
+        patience: Duration,
+        exchange: impl FnOnce() -> F,
+    ) -> Result<Response, Trouble>
+    where
+        F: Future<Output = Result<Response, Trouble>>,
+    {
+        let server = self.server(name)?;
         server.check(self.0.world.instant())?;
         let busy = || Trouble::Unavailable(format!("{}: too many requests wait for it", server.name));
-        let waited = timeout(request.timeout, server.permits.acquire()).await;
+        let waited = timeout(patience, server.permits.acquire()).await;
         let _permit = waited.map_err(|_| busy())?.map_err(|_| busy())?;
         let turn = server.enter(self.0.world.instant())?;
-        let result = outbound::send(outbound, request).await;
-        turn.end(is_failure(&result), self.0.world.instant());
+        let result = exchange().await;
+        turn.end(is_failure(&result), wished_pause(&result), self.0.world.instant());
         result
     }
 
@@ -132,6 +149,16 @@ fn is_failure(result: &Result<Response, Trouble>) -> bool {
     }
 }
 
+/// How long a server wishes to be left alone: `Retry-After` in seconds, with 429 or 503 (AN-22).
+fn wished_pause(result: &Result<Response, Trouble>) -> Option<Duration> {
+    let response = result
+        .as_ref()
+        .ok()
+        .filter(|response| matches!(response.status, 429 | 503))?;
+    let seconds = response.retry_after.as_deref()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(PAUSE_MAX))
+}
+
 // === impl Server ===
 
 impl Server {
@@ -163,7 +190,7 @@ impl Server {
 // === impl Turn ===
 
 impl Turn<'_> {
-    fn end(self, has_failed: bool, now: Instant) {
+    fn end(self, has_failed: bool, wished: Option<Duration>, now: Instant) {
         let Some(breaker) = self.server.breaker else { return };
         let mut health = self.server.health.lock();
         if !has_failed {
@@ -172,12 +199,13 @@ impl Turn<'_> {
             return;
         }
         health.failures = health.failures.saturating_add(1);
-        if health.failures < breaker.failures {
+        // A server that says how long is believed at once; the others are after some failures in a row.
+        if health.failures < breaker.failures && wished.is_none() {
             return;
         }
-        health.rests_until = Some(now + breaker.rest);
+        let rest = wished.unwrap_or(breaker.rest);
+        health.rests_until = Some(now + rest);
         let server = &self.server.name;
-        let rest = breaker.rest;
         events::ServerRests { server, rest }.emit();
     }
 }

@@ -11,17 +11,35 @@ use crate::{ObjectRef, Settings, http::Request, objects::kinds};
 use prometheus::Auth;
 use provider::BadProvider;
 
+mod answer;
+pub mod aws;
+pub mod cloudwatch;
+pub mod datadog;
+pub mod dynatrace;
+pub mod externalmetrics;
+pub mod google;
+pub mod graphite;
+pub mod influxdb;
 pub mod judge;
+pub mod keptn;
+pub mod newrelic;
 pub mod number;
 pub mod observers;
+pub mod policy;
 pub mod prometheus;
 pub mod provider;
+pub mod quantity;
+pub mod question;
 pub mod secret;
+pub mod splunk;
+pub mod stackdriver;
 pub mod template;
 pub mod texts;
+mod xml;
 
 pub use judge::{exported, judge};
 pub use observers::{Observer, observer, provider_name};
+pub use question::{Access, Question};
 pub use template::{Model, RenderError, render};
 
 /// Window of a query that names none. The peer leaves it empty for templates (AN-39, W-29).

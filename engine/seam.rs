@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::{
     ObjectRef,
     http::{Request, Response},
+    metrics::Question,
 };
 
 /// What the step sees of the cluster. Every look is part of the step's interest: the actor wakes the canary when one of these changes.
@@ -41,7 +42,12 @@ pub enum Step {
     /// Answer these, all at once; one [`Outcome`] each, in this order.
     Ask(Vec<Ask>),
     /// Write these, in this order, up to the first failure; one [`Outcome::Wrote`] each, [`Trouble::Skipped`] after a failure.
-    Do(Vec<Write>),
+    Do {
+        /// What to write.
+        writes: Vec<Write>,
+        /// The checks that this step has judged so far: what the writes rest on.
+        checks: Vec<Check>,
+    },
     /// The step has ended.
     Done(Box<Done>),
 }
@@ -55,6 +61,9 @@ pub enum Ask {
     Hook(HookCall),
     /// Ask a metrics server.
     Query(Request),
+    /// Ask a metrics server that needs more than a request: a signature, a token, or the way to the API server. The outcome is that of
+    /// a [`Ask::Query`].
+    Inquire(Box<Question>),
 }
 
 /// A hook to call, with its retries.

@@ -195,6 +195,7 @@ impl Sandbox {
         let response = match fault {
             Fault::Conflict => http::refused(&Failure::injected_conflict(&entry.path)),
             Fault::Unavailable => http::refused(&Failure::Unavailable),
+            Fault::Answer(code) => http::injected(code),
             Fault::Timeout(_) => http::refused(&Failure::Timeout(
                 "request did not complete within the allotted time".into(),
             )),

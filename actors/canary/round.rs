@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{Memory, Tools};
+use super::{Memory, Tools, secrets::Secrets};
 use crate::{
     caches::{Mark, Pins, StepView},
     events::{Decided, Violated},
@@ -124,7 +124,7 @@ impl Round<'_> {
         for _ in 0..ROUNDS_MAX {
             match self.ask_mind(&canary, legacy, &evidence) {
                 Step::Ask(asks) => evidence.extend(self.answer(&asks).await),
-                Step::Do(writes) => evidence.extend(self.apply(writes).await),
+                Step::Do { writes, .. } => evidence.extend(self.apply(writes).await),
                 Step::Done(done) => {
                     let (phase, done) = self.finish(&mut canary, *done).await;
                     let ending = done.aftermath;
@@ -153,6 +153,7 @@ impl Round<'_> {
             settings: &self.tools.settings,
             evidence,
             last_check: self.memory.last_check,
+            watched_since: Some(self.memory.born),
             now: self.now,
             entropy: self.entropy,
         };
@@ -181,18 +182,20 @@ impl Round<'_> {
 
     /// Answer all questions at once.
     async fn answer(&mut self, asks: &[Ask]) -> Vec<Outcome> {
-        let tools = self.tools;
+        let (tools, secrets) = (self.tools, &self.memory.secrets);
         let outcomes = join_all(asks.iter().map(|ask| async move {
             match ask {
-                Ask::Read(of) => Outcome::Read(tools.router.read(of.clone()).await),
+                Ask::Read(of) => Outcome::Read(read(tools, secrets, of).await),
                 Ask::Hook(call) => Outcome::Answer(sent(tools.hooks.send(Call(call.clone())).await)),
-                Ask::Query(request) => Outcome::Answer(sent(tools.queries.send(Query(request.clone())).await)),
+                Ask::Query(request) => Outcome::Answer(sent(tools.queries.send(Query::from(request.clone())).await)),
+                Ask::Inquire(question) => Outcome::Answer(sent(tools.queries.send(Query((**question).clone())).await)),
             }
         }))
         .await;
         for (ask, outcome) in asks.iter().zip(&outcomes) {
             if let (Ask::Read(of), Outcome::Read(Ok(Some(object)))) = (ask, outcome) {
                 self.remember(of, object);
+                self.memory.secrets.remember(of, object);
             }
         }
         outcomes
@@ -237,10 +240,11 @@ impl Round<'_> {
             let seconds = self.tools.world.now().duration_since(self.now).as_secs_f64();
             self.tools.series.checked(canary, seconds);
         }
+        self.tools.series.judged(canary, &done.decision.checks);
         for measure in done.measures.iter().chain(&entered) {
             self.tools.series.apply(canary, measure);
         }
-        self.report(canary, &invariants::overdue(canary, self.now));
+        self.report(canary, &invariants::overdue(canary, Some(self.memory.born), self.now));
         self.tell(canary, &mut done).await;
         (canary.status.as_ref().map_or(Phase::New, |status| status.phase), done)
     }
@@ -305,6 +309,14 @@ fn decision(verb: &'static str, why: &str) -> Decision {
         verb,
         why: why.to_owned(),
         checks: Vec::new(),
+    }
+}
+
+/// The object as it is on the API server; a Secret that has not changed since it was read is not read again (AN-16).
+async fn read(tools: &Tools, secrets: &Secrets, of: &ObjectRef) -> Result<Option<Arc<Value>>, Trouble> {
+    match secrets.get(&tools.caches, of) {
+        Some(known) => Ok(Some(known)),
+        None => tools.router.read(of.clone()).await,
     }
 }
 

@@ -1,9 +1,15 @@
 //! Single calls of the Kubernetes API in raw JSON: no retries, no policy. What fails is classified as [`Trouble`].
 
-use engine::{Kind, ObjectRef, seam::Trouble};
+use engine::{
+    Kind, ObjectRef,
+    http::{BODY_BYTES_MAX, Response},
+    seam::Trouble,
+};
+use http_body_util::{BodyExt, Limited};
 use kube::{
     Client, Error, Resource,
     api::{ApiResource, DeleteParams, DynamicObject, GetParams, Patch, PatchParams, PostParams, Preconditions},
+    client::Body,
     core::Request,
 };
 use serde_json::{Value, json};
@@ -35,6 +41,27 @@ impl Wire {
     pub(crate) async fn get(&self, of: &ObjectRef) -> Result<Value, Trouble> {
         self.call(of, |request| request.get(&of.name, &GetParams::default()))
             .await
+    }
+
+    /// The answer to a `GET`, its body bounded.
+    pub(crate) async fn fetch(&self, path: &str) -> Result<Response, Trouble> {
+        let refused = |error: &dyn std::fmt::Display| Trouble::Refused(error.to_string());
+        let request = http::Request::get(path).body(Body::empty());
+        let request = request.map_err(|error| refused(&error))?;
+        let exchange = async {
+            let answer = self.client.send(request).await.map_err(|error| classify(&error))?;
+            let status = answer.status().as_u16();
+            let body = Limited::new(answer.into_body(), BODY_BYTES_MAX).collect().await;
+            let body =
+                body.map_err(|error| Trouble::Unavailable(format!("unreadable answer from the API server: {error}")))?;
+            Ok(Response {
+                status,
+                body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+                retry_after: None,
+            })
+        };
+        let late = |_| Trouble::Unavailable(format!("no answer from the API server in {:?}", self.deadline));
+        tokio::time::timeout(self.deadline, exchange).await.map_err(late)?
     }
 
     pub(crate) async fn create(&self, of: &ObjectRef, object: &Value) -> Result<Value, Trouble> {

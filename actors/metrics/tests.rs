@@ -1,3 +1,5 @@
+mod access;
+
 use super::*;
 use crate::testing::{answer, get, simulate};
 use futures::future::join_all;
@@ -19,12 +21,12 @@ fn the_same_query_is_sent_once() {
         let (outbound, queries) = server();
         let mail = start(&world, &outbound);
         let begun = world.instant();
-        let same = join_all((0..50).map(|_| mail.send(Query(get("http://prometheus/?query=up"))))).await;
+        let same = join_all((0..50).map(|_| mail.send(Query::from(get("http://prometheus/?query=up"))))).await;
         assert!(same.into_iter().all(|result| result == Ok(answer(200))));
         assert_eq!(queries.load(Ordering::Relaxed), 1);
         assert_eq!(begun.elapsed(), Duration::from_secs(1));
 
-        let later = mail.send(Query(get("http://prometheus/?query=up"))).await;
+        let later = mail.send(Query::from(get("http://prometheus/?query=up"))).await;
         assert_eq!(later, Ok(answer(200)));
         assert_eq!(queries.load(Ordering::Relaxed), 2, "an answer is not kept");
     });
@@ -38,7 +40,7 @@ fn queries_with_other_credentials_are_others() {
         let tenant = |name: &str| {
             let mut request = get("http://prometheus/?query=up");
             request.headers = vec![("X-Scope-OrgID".into(), name.into())];
-            mail.send(Query(request))
+            mail.send(Query::from(request))
         };
         let _ = futures::join!(tenant("a"), tenant("b"), tenant("a"));
         assert_eq!(queries.load(Ordering::Relaxed), 2);
@@ -50,7 +52,7 @@ fn one_who_leaves_does_not_disturb_the_others() {
     simulate(|world| async move {
         let (outbound, queries) = server();
         let mail = start(&world, &outbound);
-        let ask = || mail.send(Query(get("http://prometheus/?query=up")));
+        let ask = || mail.send(Query::from(get("http://prometheus/?query=up")));
         let leaves = tokio::time::timeout(Duration::from_millis(300), ask());
         let (left, stayed) = futures::join!(leaves, ask());
         assert!(left.is_err());
@@ -62,7 +64,7 @@ fn one_who_leaves_does_not_disturb_the_others() {
 #[tokio::test(start_paused = true)]
 async fn a_query_that_nobody_waits_for_leaves_no_trace() {
     let flights = Flights::default();
-    let key = Key::of(&get("http://prometheus/?query=up"));
+    let key = Key::of(&Question::open(get("http://prometheus/?query=up")));
     let slow = || async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         answer(200)

@@ -196,3 +196,28 @@ fn counts_what_the_house_does() {
     }
     assert!(text.contains("process_resident_memory_bytes "));
 }
+
+#[test]
+fn no_data_and_a_dead_provider_are_different_series() {
+    let series = Series::new("1", "istio").unwrap();
+    let canary = canary("app", "test");
+    let check = |verdict| engine::seam::Check {
+        name: "request-success-rate".into(),
+        verdict,
+        value: None,
+        why: String::new(),
+    };
+    use engine::seam::Verdict::{NotEnough, Pass, Unavailable};
+    series.judged(
+        &canary,
+        &[check(Pass), check(NotEnough), check(Unavailable), check(Unavailable)],
+    );
+    let text = series.render();
+    for (verdict, count) in [("pass", 1), ("fail", 0), ("no_data", 1), ("unavailable", 2)] {
+        let labels = format!("metric=\"request-success-rate\",name=\"app\",namespace=\"test\",verdict=\"{verdict}\"");
+        let line = format!("aviary_metric_checks_total{{{labels}}} {count}");
+        assert!(text.contains(&line), "{line}: {text}");
+    }
+    series.remove("test", "app");
+    assert!(!series.render().contains("aviary_metric_checks_total{"));
+}

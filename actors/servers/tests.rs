@@ -124,3 +124,36 @@ async fn idle_servers_make_room() {
         "both places are in use"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_when_is_left_alone_until_then() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let limited = |pause: &'static str| {
+        let count = count.clone();
+        outbound::scripted(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let mut answer = status(429);
+            if let Ok(response) = &mut answer {
+                response.retry_after = Some(pause.into());
+            }
+            (Duration::ZERO, answer)
+        })
+    };
+    for (pause, seconds) in [("7", 7), ("86400", 60)] {
+        let servers = servers();
+        let before = asked.load(Ordering::Relaxed);
+        let outbound = limited(pause);
+        let send = || servers.send(&outbound, get("http://a/"));
+        assert!(send().await.is_ok());
+        tokio::time::sleep(Duration::from_secs(seconds - 1)).await;
+        assert!(matches!(send().await, Err(Trouble::Unavailable(_))));
+        assert_eq!(
+            asked.load(Ordering::Relaxed) - before,
+            1,
+            "not asked before {seconds} s"
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(send().await.is_ok());
+    }
+}

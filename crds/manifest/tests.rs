@@ -103,7 +103,6 @@ fn the_defaults_are_the_documented_ones() {
     defaults(canary, "", &mut found);
     let expected = [
         (".spec.analysis.sessionAffinity.maxAge", json!(86400)),
-        (".spec.canaryAnalysis.sessionAffinity.maxAge", json!(86400)),
         (".spec.service.gatewayRefs[].group", json!("gateway.networking.k8s.io")),
         (".spec.service.gatewayRefs[].kind", json!("Gateway")),
         (".spec.service.mirror[].backendRef.group", json!("")),

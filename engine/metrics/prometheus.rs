@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt};
 
 use super::{
     Reading,
+    answer::{self, nothing, numeral},
+    aws,
     provider::{BadProvider, Inquiry, Provider, TIMEOUT},
+    question::{Access, Question},
     secret::{self, BadSecret},
     texts::NO_VALUES,
 };
@@ -19,6 +22,9 @@ pub const PROVIDER: Provider = Provider {
     parse,
     probed: available,
 };
+
+/// Signing name of Amazon's managed Prometheus.
+const SERVICE: &str = "aps";
 
 /// A query that every server answers with 1, without any series.
 const PROBE: &str = "vector(1)";
@@ -43,6 +49,10 @@ pub enum Auth {
 /// What a JSON answer holds.
 enum Element {
     Value(f64),
+    /// NaN; the peer takes the last element, whatever it is.
+    Gap,
+    Infinite(String),
+    Nonsense(String),
     Range,
     Histogram,
     Empty,
@@ -107,15 +117,9 @@ pub fn available(response: &Response) -> Result<(), String> {
 /// Read an answer. As with the peer the last series with a value counts; NaN and no series are no data. Unlike it, `status: error`
 /// in a 200 and native histograms are failures, and infinite values are no data (AN-10, analysis.md 1.4).
 pub fn parse(response: &Response) -> Reading {
-    if response.status >= 300 {
-        let status = http::status_text(response.status);
-        return Reading::Failed(format!(
-            "error response: Status {status}: {}",
-            http::excerpt(&response.body)
-        ));
-    }
-    let Ok(answer) = serde_json::from_str::<Value>(&response.body) else {
-        return Reading::Failed(format!("the answer is no JSON: {}", http::excerpt(&response.body)));
+    let answer = match answer::json(response) {
+        Ok(answer) => answer,
+        Err(reading) => return reading,
     };
     if answer["status"] == "error" {
         let text = |key: &str| answer[key].as_str().map(http::excerpt).unwrap_or_default();
@@ -127,16 +131,19 @@ pub fn parse(response: &Response) -> Reading {
     }
     match &answer["data"]["result"] {
         Value::Array(elements) => last_of(elements),
-        Value::Null => Reading::NoData(NO_VALUES.to_owned()),
+        Value::Null => nothing(),
         _ => Reading::Failed("the result is no list of series".to_owned()),
     }
 }
 
 fn last_of(elements: &[Value]) -> Reading {
-    let mut last = None;
+    let mut last = nothing();
     for element in elements {
         match classify(element) {
-            Element::Value(value) => last = Some(value),
+            Element::Value(value) => last = Reading::Value(value),
+            Element::Gap => last = nothing(),
+            Element::Infinite(text) => last = Reading::NoData(format!("{NO_VALUES}, {text} is no measurement")),
+            Element::Nonsense(cause) => return Reading::Failed(cause),
             Element::Range => {
                 return Reading::Failed("multiple values returned: the result is a range vector".to_owned());
             }
@@ -146,40 +153,46 @@ fn last_of(elements: &[Value]) -> Reading {
             Element::Empty => {}
         }
     }
-    match last {
-        Some(value) if value.is_infinite() => Reading::NoData(format!("{NO_VALUES}, {value} is no measurement")),
-        Some(value) if value.is_finite() => Reading::Value(value),
-        _ => Reading::NoData(NO_VALUES.to_owned()),
-    }
+    last
 }
 
 fn classify(element: &Value) -> Element {
     if element.get("values").is_some() || element.get("histograms").is_some() {
         return Element::Range;
     }
-    let text = element["value"].get(1).and_then(Value::as_str);
-    match text.map(str::parse) {
-        Some(Ok(value)) => Element::Value(value),
-        _ if element.get("histogram").is_some() => Element::Histogram,
-        _ => Element::Empty,
+    match element["value"].get(1) {
+        Some(Value::String(text)) => match numeral(text) {
+            Ok(Some(value)) => Element::Value(value),
+            Ok(None) if text.to_ascii_lowercase().contains("inf") => Element::Infinite(text.clone()),
+            Ok(None) => Element::Gap,
+            Err(cause) => Element::Nonsense(cause),
+        },
+        Some(other) => Element::Nonsense(format!("the value {} is no text", http::excerpt(&other.to_string()))),
+        None if element.get("histogram").is_some() => Element::Histogram,
+        None => Element::Empty,
     }
 }
 
-fn inquire(inquiry: &Inquiry<'_>, query: &str) -> Result<Request, BadProvider> {
+/// With a `region` and no other credentials it is Amazon's managed Prometheus, which wants signatures (AN-26); the peer has no use for
+/// the region here.
+fn inquire(inquiry: &Inquiry<'_>, query: &str) -> Result<Question, BadProvider> {
     let spec = inquiry.spec;
-    let address = spec.address.as_deref().filter(|address| !address.is_empty());
-    let auth = inquiry
-        .secret()?
-        .map(Auth::from_secret)
-        .transpose()?
-        .unwrap_or_default();
-    request(
-        address.ok_or(BadProvider::NoAddress(PROVIDER.kind))?,
-        query,
-        &auth,
-        &spec.headers,
-        spec.insecure_skip_verify == Some(true),
-    )
+    let address = inquiry.needed_address(PROVIDER.kind)?;
+    let secret = inquiry.secret()?;
+    let keys = secret.map(aws::keys).transpose()?.flatten();
+    let has_others = secret.is_some() && keys.is_none();
+    let skip_verify = spec.insecure_skip_verify == Some(true);
+    if let (Some(region), false) = (spec.region.as_deref().filter(|region| !region.is_empty()), has_others) {
+        let region = aws::region(Some(region), PROVIDER.kind)?;
+        let request = request(address, query, &Auth::Open, &spec.headers, skip_verify)?;
+        let url = Address::parse(&request.url)?.url;
+        return Ok(Question {
+            request,
+            access: Access::Aws(aws::signing(&url, region, SERVICE, keys)?),
+        });
+    }
+    let auth = secret.map(Auth::from_secret).transpose()?.unwrap_or_default();
+    request(address, query, &auth, &spec.headers, skip_verify).map(Question::open)
 }
 
 /// One blank for each run of white space, as the peer sends queries, but only between words: texts in quotes stay as they are, and a
@@ -240,7 +253,8 @@ impl Auth {
         })
     }
 
-    fn header(&self) -> Option<String> {
+    /// Value of `Authorization`.
+    pub(super) fn header(&self) -> Option<String> {
         match self {
             Self::Open => None,
             Self::Bearer(token) => Some(format!("Bearer {token}")),

@@ -28,6 +28,16 @@ pub fn text(secret: &Value, key: &'static str) -> Result<Option<String>, BadSecr
     Ok(Some(text))
 }
 
+/// A text of several lines under a key, such as a JSON key file.
+pub fn lines(secret: &Value, key: &'static str) -> Result<Option<String>, BadSecret> {
+    let Some(encoded) = secret["data"][key].as_str() else {
+        return Ok(None);
+    };
+    let bytes = STANDARD.decode(encoded).map_err(|_| BadSecret::Unreadable(key))?;
+    let text = String::from_utf8(bytes).map_err(|_| BadSecret::Unreadable(key))?;
+    Ok(Some(text).filter(|text| !text.trim().is_empty()))
+}
+
 /// The text under a key that must be there.
 pub fn required(secret: &Value, key: &'static str) -> Result<String, BadSecret> {
     text(secret, key)?.ok_or(BadSecret::Missing(key))

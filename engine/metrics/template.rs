@@ -26,13 +26,15 @@ pub struct Model {
     pub name: String,
     /// Namespace of the canary.
     pub namespace: String,
+    /// Kind of the target workload; builtin queries depend on it, templates do not see it.
+    pub kind: String,
     /// Name of the target workload.
     pub target: String,
     /// Name of the apex Service.
     pub service: String,
     /// Name of the Ingress, else the target's.
     pub ingress: String,
-    /// Name of the route, else the target's.
+    /// Name of the route, else the target's; with Knative the newest revision (analysis.md 2.8).
     pub route: String,
     /// Window of the query.
     pub interval: String,
@@ -89,6 +91,7 @@ impl Model {
         Self {
             name: canary.name().to_owned(),
             namespace: canary.namespace().to_owned(),
+            kind: canary.spec.target_ref.kind.clone(),
             target: target.clone(),
             service: canary.spec.apex_name().to_owned(),
             ingress: or_target(&canary.spec.ingress_ref),

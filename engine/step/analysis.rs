@@ -1,6 +1,7 @@
 //! One check: hooks first, then all metrics. Failing adds one failed check and leaves the weight as it is.
 
 use crds::Phase;
+use std::time::Duration;
 
 use super::{
     Cx, Flow,
@@ -12,7 +13,11 @@ use super::{
 };
 use crate::{
     hooks::{Kind, report},
-    metrics::{self, Reading, prometheus},
+    metrics::{
+        self, Reading,
+        policy::{self, Policy},
+        prometheus,
+    },
     seam::{Ask, Done, Event, Measure, Outcome, Trouble, Verdict},
 };
 
@@ -23,9 +28,16 @@ pub(super) fn run(cx: &mut Cx<'_>, release: &Release) -> Flow<Option<Done>> {
         cx.say(texts::starting(&cx.target_name()));
         hooks(cx, Kind::PreRollout)?
     } else {
-        hooks(cx, Kind::Rollout)? && measure(cx)?
+        hooks(cx, Kind::Rollout)?
     };
-    Ok((!passed).then(|| fail(cx)))
+    if first || !passed {
+        return Ok((!passed).then(|| fail(cx)));
+    }
+    Ok(match measure(cx)? {
+        Policy::Ignore => None,
+        Policy::Hold if !is_overdue(cx) => Some(hold(cx)),
+        Policy::Hold | Policy::Fail => Some(fail(cx)),
+    })
 }
 
 fn hooks(cx: &mut Cx<'_>, kind: Kind) -> Flow<bool> {
@@ -41,8 +53,9 @@ fn hooks(cx: &mut Cx<'_>, kind: Kind) -> Flow<bool> {
     Ok(true)
 }
 
-/// Ask for all metrics at once and judge them in order. All values are exported; the first that does not pass is told (W-30 in part).
-fn measure(cx: &mut Cx<'_>) -> Flow<bool> {
+/// Ask for all metrics at once and judge them in order. All values are exported; the first that halts is told (W-30 in part). Gives
+/// what follows: nothing from a check that passed, the worst of the others.
+fn measure(cx: &mut Cx<'_>) -> Flow<Policy> {
     let questions = queries::questions(cx, Aim::Value)?;
     let asks: Vec<Ask> = questions
         .iter()
@@ -50,7 +63,7 @@ fn measure(cx: &mut Cx<'_>) -> Flow<bool> {
         .map(ask)
         .collect();
     let mut answers = cx.ask(asks)?.into_iter();
-    let mut passed = true;
+    let mut worst = Policy::Ignore;
     for question in &questions {
         let check = match &question.asked {
             Err(cause) => metrics::judge::unusable(question.metric, &question.source, cause),
@@ -63,8 +76,12 @@ fn measure(cx: &mut Cx<'_>) -> Flow<bool> {
                 value,
             });
         }
-        if check.verdict != Verdict::Pass && passed {
-            passed = false;
+        let policy = policy::of(cx.canary, check.verdict);
+        let is_first = worst == Policy::Ignore;
+        if policy == Policy::Fail || is_first {
+            worst = policy;
+        }
+        if policy != Policy::Ignore && is_first {
             let event = match check.verdict {
                 Verdict::Unavailable => Event::error(cx.phase, check.why.clone()),
                 _ => Event::warning(cx.phase, check.why.clone()),
@@ -73,11 +90,11 @@ fn measure(cx: &mut Cx<'_>) -> Flow<bool> {
         }
         cx.check(check);
     }
-    Ok(passed)
+    Ok(worst)
 }
 
-fn ask((request, _): &(crate::http::Request, Reader)) -> Ask {
-    Ask::Query(request.clone())
+fn ask((question, _): &(metrics::Question, Reader)) -> Ask {
+    question.clone().ask()
 }
 
 fn judge(cx: &Cx<'_>, question: &Question<'_>, reader: Reader, answer: Option<Outcome>) -> crate::seam::Check {
@@ -92,6 +109,18 @@ fn judge(cx: &Cx<'_>, question: &Question<'_>, reader: Reader, answer: Option<Ou
     };
     let provider = metrics::provider_name(cx.canary, cx.settings);
     metrics::judge(question.metric, &question.source, &reading, cx.canary, &provider)
+}
+
+/// Whether nothing has moved for so long that holding has to end (L2).
+fn is_overdue(cx: &Cx<'_>) -> bool {
+    let seconds = u64::try_from(cx.canary.spec.progress_deadline_seconds()).unwrap_or(0);
+    let moved = cx.status().last_transition_time.unwrap_or(cx.now);
+    cx.now >= after(moved, Duration::from_secs(seconds))
+}
+
+/// Nothing can be told from the metrics, and the owner wants to wait (AN-12).
+fn hold(cx: &Cx<'_>) -> Done {
+    cx.wake_in("hold", "the metrics tell nothing", cx.interval())
 }
 
 /// One failed check more. At the threshold the run is rolled back at once: documented is `interval * threshold` (controller.md 4.10).

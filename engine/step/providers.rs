@@ -20,7 +20,7 @@ pub(super) fn probe(cx: &mut Cx<'_>) -> Flow<()> {
     let mut questions = queries::questions(cx, Aim::Probe)?;
     questions.retain(|question| !matches!(question.source, Source::Inline(_) | Source::Nothing));
     let asks = questions.iter().filter_map(|question| question.asked.as_ref().ok());
-    let asks: Vec<Ask> = asks.map(|(request, _)| Ask::Query(request.clone())).collect();
+    let asks: Vec<Ask> = asks.map(|(question, _)| question.clone().ask()).collect();
     let mut answers = cx.ask(asks)?.into_iter();
     for question in &questions {
         let online = match &question.asked {

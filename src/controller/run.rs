@@ -240,7 +240,7 @@ impl Prepared {
         let fleet: Arc<dyn Fleet> = Arc::new(desk.clone());
         let caches = Caches::start(&world, &client, namespace.as_deref(), &fleet);
         let cluster = Cluster::new(client.clone(), world.clone(), claim.guard(&world), tally(&series));
-        let router = Router::start(&world, cluster).await?;
+        let router = Router::start(&world, cluster.clone()).await?;
         let sink: Arc<dyn EventSink> = Arc::new(KubeEvents::new(client));
         let notifier = notifier::start(NotifierParts {
             world: world.clone(),
@@ -256,7 +256,11 @@ impl Prepared {
             series: series.clone(),
         });
         let hooks = webhook::start(&world, &outbound);
-        let queries = metrics::start(&world, &outbound);
+        let reach = metrics::Reach {
+            ambient: metrics::Ambient::from_lookup(|name| std::env::var(name).ok()),
+            cluster: Some(cluster),
+        };
+        let queries = metrics::start_with(&world, &outbound, reach);
         let tools = Tools {
             world,
             settings,

@@ -35,6 +35,20 @@ pub(super) fn refused(failure: &Failure) -> Response<SandboxBody> {
     respond(refuse(failure))
 }
 
+/// An injected answer.
+pub(super) fn injected(code: u16) -> Response<SandboxBody> {
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code,
+        "message": "injected by a test", "reason": if code == 429 { "TooManyRequests" } else { "InternalError" },
+    });
+    let mut response = respond(Answer::Json(code, Bytes::from(status.to_string())));
+    if code == 429 {
+        let second = header::HeaderValue::from_static("1");
+        response.headers_mut().insert(header::RETRY_AFTER, second);
+    }
+    response
+}
+
 fn refuse(failure: &Failure) -> Answer {
     match failure {
         Failure::NoPage => Answer::Text(failure.code(), format!("{failure}\n")),

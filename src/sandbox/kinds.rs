@@ -80,7 +80,7 @@ const NAMES: [(&str, &[&str], bool, bool); 11] = [
     (CRD_PLURAL, &["crd", "crds"], false, false),
 ];
 
-const CUSTOM: [Row; 6] = [
+const CUSTOM: [Row; 7] = [
     ("flagger.app", "v1beta1", "Canary", "canaries", true, true),
     (
         "flagger.app",
@@ -92,6 +92,7 @@ const CUSTOM: [Row; 6] = [
     ),
     ("flagger.app", "v1beta1", "AlertProvider", "alertproviders", true, true),
     ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", true, true),
+    ("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects", true, true),
     (
         "networking.istio.io",
         "v1beta1",

@@ -65,7 +65,7 @@ impl Prometheus {
     }
 }
 
-fn binary() -> String {
+pub(crate) fn binary() -> String {
     if let Ok(path) = std::env::var("AVIARY_PROMETHEUS") {
         return path;
     }

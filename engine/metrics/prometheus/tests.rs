@@ -40,18 +40,21 @@ fn answers_are_classified() {
         (vector(&json!([])), no_values()),
         (vector(&json!([{"metric": {}}])), no_values()),
         (vector(&json!([{"metric": {}, "value": []}])), no_values()),
-        (vector(&json!([{"metric": {}, "value": [1, 2]}])), no_values()),
+        (
+            vector(&json!([{"metric": {}, "value": [1, 2]}])),
+            failed("the value 2 is no text"),
+        ),
         (vector(&json!([value("NaN")])), no_values()),
         (
             vector(&json!([value("+Inf")])),
-            Reading::NoData("no values found, inf is no measurement".into()),
+            Reading::NoData("no values found, +Inf is no measurement".into()),
         ),
         (
             vector(&json!([value("-Inf")])),
-            Reading::NoData("no values found, -inf is no measurement".into()),
+            Reading::NoData("no values found, -Inf is no measurement".into()),
         ),
         (vector(&json!([value("1e3")])), Reading::Value(1000.0)),
-        (vector(&json!([value("garbage")])), no_values()),
+        (vector(&json!([value("garbage")])), failed("\"garbage\" is no number")),
         (
             vector(&json!([{"metric": {}, "values": [[1, "2"], [2, "3"]]}])),
             failed("multiple values returned: the result is a range vector"),
@@ -191,20 +194,20 @@ fn templates_name_their_server() {
         };
         (provider(&spec.kind)?.request)(&inquiry)
     };
-    assert_eq!(ask(&spec, None).unwrap().headers, []);
-    assert!(ask(&spec, None).unwrap().skip_tls_verify);
+    assert_eq!(ask(&spec, None).unwrap().request.headers, []);
+    assert!(ask(&spec, None).unwrap().request.skip_tls_verify);
     assert_eq!(secret_ref(&spec, "ns"), None);
     spec.secret_ref = Some(SecretRef { name: "s".into() });
     assert_eq!(secret_ref(&spec, "ns").unwrap().to_string(), "Secret s.ns");
     assert_eq!(ask(&spec, None), Err(BadProvider::NoSecret("s".into())));
     let basic = json!({"data": {"username": "dQ==", "password": "cEBz"}});
     assert_eq!(
-        ask(&spec, Some(&basic)).unwrap().headers,
+        ask(&spec, Some(&basic)).unwrap().request.headers,
         [("Authorization".into(), "Basic dTpwQHM=".into())]
     );
     let token = json!({"data": {"token": "dDBrZW4K", "username": "dQ=="}});
     assert_eq!(
-        ask(&spec, Some(&token)).unwrap().headers,
+        ask(&spec, Some(&token)).unwrap().request.headers,
         [("Authorization".into(), "Bearer t0ken".into())]
     );
     let half = json!({"data": {"username": "dQ=="}});
@@ -219,10 +222,7 @@ fn templates_name_their_server() {
         ask(&spec, None).unwrap_err().to_string(),
         "prometheus provider needs an address"
     );
-    spec.kind = "datadog".into();
-    let unsupported = ask(&spec, None).unwrap_err().to_string();
-    assert_eq!(
-        unsupported,
-        "metric provider type datadog is not supported by this version"
-    );
+    spec.kind = "zabbix".into();
+    let unknown = ask(&spec, None).unwrap_err().to_string();
+    assert_eq!(unknown, "metric provider type zabbix is not known");
 }

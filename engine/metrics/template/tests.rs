@@ -4,6 +4,7 @@ use serde_json::json;
 
 fn model() -> Model {
     Model {
+        kind: "Deployment".into(),
         name: "podinfo".into(),
         namespace: "test".into(),
         target: "podinfo".into(),

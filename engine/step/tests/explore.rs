@@ -36,6 +36,8 @@ const RETRIES_MAX: usize = 3;
 /// (1900 states at 3 ms in a debug build), half of them in the others, and a few pairs; the long run tries all pairs everywhere.
 const QUICK_MAIN: [usize; 2] = [1, 40];
 const QUICK: [usize; 2] = [2, 1];
+/// For strategies that differ in the route alone: each is also tried on both providers.
+const FEW: [usize; 2] = [12, 1];
 const ALL: [usize; 2] = [1, 1];
 /// More states than any scenario has; a scenario that grows beyond is a mistake in `fingerprint`.
 const STATES_MAX: usize = 60_000;
@@ -111,6 +113,29 @@ fn promotion_in_steps() -> Value {
 
 fn blue_green() -> Value {
     json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 2}})
+}
+
+fn blue_green_with_mirror() -> Value {
+    json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 1, "mirror": true}})
+}
+
+fn ab_testing() -> Value {
+    let chosen = json!([{"headers": {"x-canary": {"exact": "insider"}}}]);
+    json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 1, "match": chosen}})
+}
+
+fn mirror_with_affinity() -> Value {
+    let affinity = json!({"cookieName": "c", "primaryCookieName": "p"});
+    json!({"analysis": {"mirror": true, "sessionAffinity": affinity}})
+}
+
+/// The same strategies on Istio.
+fn istio(mut spec: Value) -> Value {
+    merge(
+        &mut spec,
+        &json!({"provider": "istio", "service": {"gatewayRefs": null}}),
+    );
+    spec
 }
 
 fn skipped_analysis() -> Value {
@@ -261,7 +286,7 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
 
 /// L2: whatever the environment is, a step moves a phase that is overdue; one that met an obstacle may try again when it said it would.
 fn keeps_its_time(from: &Node) {
-    if overdue(&from.model.canary(), from.model.now).is_none() {
+    if overdue(&from.model.canary(), None, from.model.now).is_none() {
         return;
     }
     let mut model = from.model.fork();
@@ -269,7 +294,7 @@ fn keeps_its_time(from: &Node) {
         let End::Done(done) = stepped(&mut model, from.answers) else {
             panic!("a step does not end: {}", told(from));
         };
-        if overdue(&model.canary(), model.now).is_none() {
+        if overdue(&model.canary(), None, model.now).is_none() {
             return;
         }
         model.now = done.wake.unwrap_or(model.now).max(model.now);
@@ -319,6 +344,24 @@ fn a_promotion_in_steps_holds_under_disturbances() {
 #[test]
 fn blue_green_holds_under_disturbances() {
     search(&blue_green(), 1, QUICK);
+}
+
+#[test]
+fn blue_green_with_mirror_holds_under_disturbances() {
+    search(&blue_green_with_mirror(), 1, FEW);
+    search(&istio(blue_green_with_mirror()), 1, FEW);
+}
+
+#[test]
+fn ab_testing_holds_under_disturbances() {
+    search(&ab_testing(), 1, FEW);
+    search(&istio(ab_testing()), 1, FEW);
+}
+
+#[test]
+fn a_mirror_and_cookies_hold_under_disturbances() {
+    search(&mirror_with_affinity(), 1, FEW);
+    search(&istio(mirror_with_affinity()), 1, FEW);
 }
 
 #[test]
