@@ -7,7 +7,8 @@
 //! cannot do it answers with 501. Under a paused tokio clock two runs of the same program give the same [`Sandbox::hash`]: nothing is drawn by
 //! chance, uids and addresses are counted, time comes from the clock that is given in.
 //!
-//! Read in this order: [`kinds`], `store`, `history`, `write`, `metadata`, `http`, `watch`, then [`controllers`] and [`faults`].
+//! Read in this order: [`kinds`], `store`, `history`, `write`, `metadata`, `http`, `call`, `watch`, then [`controllers`] and [`faults`].
+//! For kubectl: `crd`, `schema`, `lists`, `strategic`, `apply`, `table`, `openapi`, and [`serve`].
 
 mod admin;
 mod apply;
@@ -94,7 +95,7 @@ pub struct Settings {
     /// Nodes that DaemonSets run on.
     pub nodes: u32,
     /// As strict as a real server: namespaces have to exist, builtin kinds have schemas, every field has its manager, CRDs are served.
-    /// Simulations do without, as each of their writes would pay for it.
+    /// Simulations do without, as each of their writes would pay for it. It cannot be changed later.
     pub strict: bool,
     /// Labels of all nodes.
     pub node_labels: BTreeMap<String, String>,

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 /// Far more than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running `aviary sandbox` and where its kubeconfig is.
 async fn start(name: &str) -> (Child, PathBuf) {

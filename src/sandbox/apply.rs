@@ -112,9 +112,13 @@ pub(super) fn merged(
     if let Some(dropped) = dropped {
         dropped.remove_from(&mut object, site);
     }
-    let annotation = &mut object["metadata"]["annotations"];
-    if author.manager == KUBECTL && annotation[LAST_APPLIED].is_string() {
-        annotation[LAST_APPLIED] = json!(format!("{config}\n"));
+    let annotations = object
+        .pointer_mut("/metadata/annotations")
+        .and_then(Value::as_object_mut);
+    if let Some(annotation) = annotations.and_then(|all| all.get_mut(LAST_APPLIED))
+        && author.manager == KUBECTL
+    {
+        *annotation = json!(format!("{config}\n"));
     }
     metadata::drop_nulls(&mut object);
     let time = match old {
