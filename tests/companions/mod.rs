@@ -133,12 +133,12 @@ impl Companion {
         serde_json::from_str(&self.get(path).await.body).unwrap()
     }
 
-    pub(crate) async fn post(&self, path: &str, body: impl ToString) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &impl ToString) -> Answer {
         read(self.http.post(format!("{}{path}", self.url)).body(body.to_string())).await
     }
 
     /// A request that can be given up by dropping it.
-    pub(crate) fn request(&self, path: &str, body: impl ToString) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, path: &str, body: &impl ToString) -> reqwest::RequestBuilder {
         // A connection of its own, so that giving up closes it.
         let client = reqwest::Client::builder()
             .no_proxy()
