@@ -68,9 +68,9 @@ pub(crate) fn path(more: &[&Path]) -> std::ffi::OsString {
     std::env::join_paths(all).unwrap()
 }
 
-/// A folder of this test process, empty.
+/// A folder of this test, empty; it stays until the next run.
 pub(crate) fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("aviary-test-{name}-{}", std::process::id()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::remove_dir_all(&folder).ok();
     fs::create_dir_all(&folder).unwrap();
     folder

@@ -195,7 +195,7 @@ fn who_waits_and_who_does_not() {
 fn nothing_secret_is_shown() {
     let ask = reader(None)
         .read(&payload(
-            json!({"cmd": "curl -H 'Authorization: Bearer abc' http://me:pw@host/"}),
+            &json!({"cmd": "curl -H 'Authorization: Bearer abc' http://me:pw@host/"}),
         ))
         .unwrap();
     assert_eq!(ask.shown, "curl -H 'Authorization: ***' http://***@host/");
