@@ -89,7 +89,7 @@ async fn ten_thousand_requests_against_one_slot() {
         *counts.entry(answer).or_default() += 1;
     }
     assert_eq!(counts, [((429, Some(60)), 10_000)].into());
-    let full = webhook.post("/launch-test", test("x", "x", &json!({}))).await;
+    let full = webhook.post("/launch-test", &test("x", "x", &json!({}))).await;
     assert_eq!(full.body, "Maximum concurrent test runs reached\n");
     let metrics = webhook.get("/metrics").await.body;
     for line in [
@@ -101,7 +101,7 @@ async fn ten_thousand_requests_against_one_slot() {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
     // What cannot run is told so, however full it is.
-    assert_eq!(webhook.post("/launch-test", "{}").await.status, 400);
+    assert_eq!(webhook.post("/launch-test", &"{}").await.status, 400);
     assert_eq!(webhook.children().len(), 1);
 }
 
@@ -109,7 +109,7 @@ async fn ten_thousand_requests_against_one_slot() {
 async fn a_client_that_goes_away_and_a_killed_k6_give_the_slot_back() {
     let webhook = Companion::k6("k6-away", &["-max-concurrent-tests=1"], &[]).await;
     let asking = webhook
-        .request("/launch-test", test("away", ENDLESS, &json!({})))
+        .request("/launch-test", &test("away", ENDLESS, &json!({})))
         .send();
     tokio::select! {
         answer = asking => panic!("{answer:?}"),
@@ -121,7 +121,8 @@ async fn a_client_that_goes_away_and_a_killed_k6_give_the_slot_back() {
     let output = tests["output"].as_str().unwrap();
     assert!(output.contains("torn down"), "K6-13: {output}");
 
-    let asking = webhook.post("/launch-test", test("killed", ENDLESS, &json!({})));
+    let killed = test("killed", ENDLESS, &json!({}));
+    let asking = webhook.post("/launch-test", &killed);
     let killing = async {
         until_up(&webhook).await;
         let found = Command::new("pgrep")
@@ -176,19 +177,23 @@ async fn a_huge_script_and_a_forking_one() {
         "// {}\nexport const options = {{ iterations: 1 }}; export default function () {{}}",
         "x".repeat(1_400_000)
     );
-    let answer = webhook.post("/launch-test", test("large", &large, &json!({}))).await;
+    let answer = webhook.post("/launch-test", &test("large", &large, &json!({}))).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     // k6 cannot fork; what it can do is to go on for ever.
-    let answer = webhook.post("/launch-test", test("endless", ENDLESS, &json!({}))).await;
+    let answer = webhook
+        .post("/launch-test", &test("endless", ENDLESS, &json!({})))
+        .await;
     assert_eq!(answer.status, 400);
     assert!(answer.body.contains("time limit of 5s exceeded"), "{}", answer.body);
     until_free(&webhook, 2).await;
     assert_eq!(files_of(&webhook), 0);
 }
 
+type Told = Arc<Mutex<Vec<(String, String)>>>;
+
 /// Plays Slack; gives what it was told: method and text.
-fn slack() -> (Target, Arc<Mutex<Vec<(String, String)>>>) {
-    let told: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
+fn slack() -> (Target, Told) {
+    let told: Told = Arc::default();
     let heard = told.clone();
     let address: Arc<Mutex<String>> = Arc::default();
     let own = address.clone();
@@ -226,7 +231,10 @@ async fn slack_hears_of_a_test_in_the_background_even_at_a_shutdown() {
     let passing = "export const options = { iterations: 1 }; export default function () {}";
     let more = json!({"wait_for_results": "false", "slack_channels": "tests"});
     assert_eq!(
-        webhook.post("/launch-test", test("quick", passing, &more)).await.status,
+        webhook
+            .post("/launch-test", &test("quick", passing, &more))
+            .await
+            .status,
         200
     );
     let subject = |name: &str, emoji: &str, status: &str| {
@@ -253,13 +261,13 @@ async fn slack_hears_of_a_test_in_the_background_even_at_a_shutdown() {
 
     assert_eq!(
         webhook
-            .post("/launch-test", test("endless", ENDLESS, &more))
+            .post("/launch-test", &test("endless", ENDLESS, &more))
             .await
             .status,
         200
     );
     let waiting = webhook
-        .request("/launch-test", test("waits", ENDLESS, &json!({})))
+        .request("/launch-test", &test("waits", ENDLESS, &json!({})))
         .send();
     #[expect(clippy::disallowed_methods, reason = "a client of the test, outside any World")]
     let waiting = tokio::spawn(waiting);
@@ -305,7 +313,7 @@ async fn results_go_to_the_cloud_with_a_token_that_scripts_do_not_see() {
     let answer = webhook
         .post(
             "/launch-test",
-            test("cloud", script, &json!({"upload_to_cloud": "true"})),
+            &test("cloud", script, &json!({"upload_to_cloud": "true"})),
         )
         .await;
     assert!(

@@ -51,13 +51,13 @@ async fn our_generator_sends_what_hey_sends() {
     let target = Target::start();
     let url = format!("http://{}/", target.address);
     let hey = tester
-        .post("/", task("a", "bash", &format!("hey -n 200 -c 4 {url}")))
+        .post("/", &task("a", "bash", &format!("hey -n 200 -c 4 {url}")))
         .await;
     assert_eq!(hey.status, 200, "{hey:?}");
     assert_eq!(target.count(), 200);
     let load = json!({"type": "http", "url": url, "requests": 200, "connections": 4, "wait": true});
     let own = tester
-        .post("/", json!({"name": "a", "namespace": "test", "metadata": load}))
+        .post("/", &json!({"name": "a", "namespace": "test", "metadata": load}))
         .await;
     assert_eq!(own.status, 200, "{own:?}");
     assert_eq!(target.count(), 400);
@@ -94,7 +94,7 @@ async fn our_generator_sends_what_hey_sends() {
 async fn a_killed_program_is_told_about_and_its_place_is_free() {
     let tester = Companion::loadtester("killed", &["-concurrency=1"], &[]).await;
     assert_eq!(
-        tester.post("/", task("a", "cmd", "tail -f /dev/null")).await.status,
+        tester.post("/", &task("a", "cmd", "tail -f /dev/null")).await.status,
         202
     );
     until_running(&tester, "tail").await;
@@ -119,7 +119,7 @@ async fn a_killed_program_is_told_about_and_its_place_is_free() {
         (&ended["success"], &ended["cause"]),
         (&json!(false), &json!("signal: killed"))
     );
-    assert_eq!(tester.post("/", task("a", "cmd", "true")).await.status, 202);
+    assert_eq!(tester.post("/", &task("a", "cmd", "true")).await.status, 202);
     until("the next one has run", PATIENCE, async || {
         let all = tasks(&tester).await;
         (all[0]["command"] == "true" && all[0]["success"] == true).then_some(())
@@ -136,19 +136,18 @@ async fn a_full_queue_says_when_to_come_back_and_a_new_revision_makes_room() {
         body
     };
     for command in ["tail -f /dev/null", "sleep 1001", "sleep 1002"] {
-        assert_eq!(tester.post("/", ask(command, "one")).await.status, 202, "{command}");
+        assert_eq!(tester.post("/", &ask(command, "one")).await.status, 202, "{command}");
     }
-    let full = tester.post("/", ask("sleep 1003", "one")).await;
+    let full = tester.post("/", &ask("sleep 1003", "one")).await;
     assert_eq!(full.status, 429, "{full:?}");
     assert!((1..=60).contains(&full.retry_after.unwrap().parse::<u64>().unwrap()));
     assert!(full.body.contains("try again later"));
-    assert_eq!(tester.post("/", ask("true", "two")).await.status, 202);
+    assert_eq!(tester.post("/", &ask("true", "two")).await.status, 202);
     until("the old revision's tasks are gone", PATIENCE, async || {
         let all = tasks(&tester).await;
-        let old = all.iter().filter(|task| task["checksum"] == "one");
-        old.clone()
-            .all(|task| task["stopped"] == true)
-            .then_some(assert_eq!(old.count(), 3))
+        let old: Vec<&Value> = all.iter().filter(|task| task["checksum"] == "one").collect();
+        assert_eq!(old.len(), 3);
+        old.iter().all(|task| task["stopped"] == true).then_some(())
     })
     .await;
     until_no_children(&tester).await;
@@ -231,13 +230,13 @@ async fn a_script_that_forks_is_gone_with_all_it_forked() {
     // Ordinary children, children of children, and some that leave their group and their session.
     let script =
         "for i in 1 2 3 4 5; do (tail -f /dev/null & tail -f /dev/null) & setsid tail -f /dev/null & done; wait";
-    let answer = tester.post("/", task("a", "bash", script)).await;
+    let answer = tester.post("/", &task("a", "bash", script)).await;
     assert_eq!(answer.status, 500);
     assert!(answer.body.contains("time limit of 3s exceeded"), "{}", answer.body);
     until_no_children(&tester).await;
     // One that ends by itself leaves nothing, either.
     let quick = "setsid tail -f /dev/null >/dev/null 2>&1 & echo done";
-    assert_eq!(tester.post("/", task("a", "bash", quick)).await.status, 200);
+    assert_eq!(tester.post("/", &task("a", "bash", quick)).await.status, 200);
     until_no_children(&tester).await;
 }
 
@@ -250,7 +249,7 @@ async fn a_chatty_program_is_cut() {
         "echo begin; head -c 20000000 /dev/zero | tr '\\0' x; echo end",
     );
     body["metadata"]["returnCmdOutput"] = json!("true");
-    let answer = tester.post("/", body).await;
+    let answer = tester.post("/", &body).await;
     assert_eq!(answer.status, 200);
     assert!(answer.body.starts_with("begin\n") && answer.body.ends_with("end\n"));
     assert!(
@@ -263,7 +262,7 @@ async fn a_chatty_program_is_cut() {
 #[tokio::test]
 async fn a_client_that_goes_away_takes_its_test_along() {
     let tester = Companion::loadtester("away", &["-concurrency=1"], &[]).await;
-    let asking = tester.request("/", task("a", "bash", "tail -f /dev/null")).send();
+    let asking = tester.request("/", &task("a", "bash", "tail -f /dev/null")).send();
     tokio::select! {
         answer = asking => panic!("{answer:?}"),
         _ = until_running(&tester, "tail") => {}
@@ -275,7 +274,7 @@ async fn a_client_that_goes_away_takes_its_test_along() {
         "{all:#?}"
     );
     assert_eq!(
-        tester.post("/", task("a", "bash", "true")).await.status,
+        tester.post("/", &task("a", "bash", "true")).await.status,
         200,
         "its place is free"
     );
@@ -298,7 +297,8 @@ async fn several_clients_share_a_test() {
         .await;
         std::fs::write(format!("{}.go", file.display()), "").unwrap();
     };
-    let ask = || tester.post("/", task("a", "bash", &script));
+    let body = task("a", "bash", &script);
+    let ask = || tester.post("/", &body);
     let (one, two, three, ()) = tokio::join!(ask(), ask(), ask(), go);
     assert_eq!([one.status, two.status, three.status], [200; 3]);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "x\n", "it ran once");
@@ -321,10 +321,12 @@ async fn gates_in_a_file_survive_a_crash() {
 async fn a_shutdown_answers_who_waits_and_leaves_nothing() {
     let tester = Companion::loadtester("shutdown", &[], &[]).await;
     assert_eq!(
-        tester.post("/", task("load", "cmd", "tail -f /dev/null")).await.status,
+        tester.post("/", &task("load", "cmd", "tail -f /dev/null")).await.status,
         202
     );
-    let waiting = tester.request("/", task("a", "bash", "tail -n +1 -f /dev/null")).send();
+    let waiting = tester
+        .request("/", &task("a", "bash", "tail -n +1 -f /dev/null"))
+        .send();
     #[expect(clippy::disallowed_methods, reason = "a client of the test, outside any World")]
     let waiting = tokio::spawn(waiting);
     until_running(&tester, "+1").await;
@@ -343,19 +345,19 @@ async fn secrets_are_in_no_answer_and_no_log() {
     std::fs::write(&file, "the-bearer-token\n").unwrap();
     let flag = format!("-token-file={}", file.display());
     let tester = Companion::loadtester("secrets", &[&flag], &[("MY_API_TOKEN", "hunter22-and-more")]).await;
-    let refused = tester.post("/", task("a", "bash", "true")).await;
+    let refused = tester.post("/", &task("a", "bash", "true")).await;
     assert_eq!((refused.status, refused.body.as_str()), (401, "Unauthorized"));
     for path in ["/tasks", "/gates", "/tasks/1"] {
         assert_eq!(tester.get(path).await.status, 401, "{path}");
     }
     let command = format!("echo $MY_API_TOKEN; cat {}; exit 1", file.display());
     let answer = tester
-        .request("/", task("a", "bash", &command))
+        .request("/", &task("a", "bash", &command))
         .bearer_auth("the-bearer-token");
     let text = answer.send().await.unwrap().text().await.unwrap();
     assert!(text.contains("failed: ***\n***\n: exit status 1"), "{text}");
     let seen = tester
-        .request("/", task("b", "bash", "true"))
+        .request("/", &task("b", "bash", "true"))
         .basic_auth("any", Some("the-bearer-token"));
     assert_eq!(seen.send().await.unwrap().status(), 200, "as a controller shows it");
     let said = tester.said();

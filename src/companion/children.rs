@@ -100,16 +100,18 @@ impl Children {
                 Some((parent, 'Z')) if parent == own => {
                     waitpid(Some(id), WaitOptions::NOHANG).ok(); // somebody else may have been faster
                 }
-                Some((_, state)) if state != 'Z' => {
-                    if mark_of(pid).is_some_and(|mark| mark.starts_with(&self.0.prefix) && !known.marks.contains(&mark))
-                    {
-                        kill_process(id, Signal::Kill).ok(); // it may be gone by now
-                        self.0.ended.notify_one(); // its corpse is for the next sweep
-                    }
+                Some((_, state)) if state != 'Z' && self.is_stray(pid, &known) => {
+                    kill_process(id, Signal::Kill).ok(); // it may be gone by now
+                    self.0.ended.notify_one(); // its corpse is for the next sweep
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Whether a process carries the mark of a task of ours that has ended.
+    fn is_stray(&self, pid: u32, known: &Known) -> bool {
+        mark_of(pid).is_some_and(|mark| mark.starts_with(&self.0.prefix) && !known.marks.contains(&mark))
     }
 
     /// Tasks that run.

@@ -17,8 +17,11 @@ pub(crate) enum Cell {
     Result(String, bool),
 }
 
-/// A page with a title and tables: heading, column names, rows.
-pub(crate) fn page(title: &str, tables: &[(&str, &[&str], Vec<Vec<Cell>>)]) -> String {
+/// A table of a page: heading, column names, rows.
+pub(crate) type Table<'t> = (&'t str, &'t [&'t str], Vec<Vec<Cell>>);
+
+/// A page with a title and tables.
+pub(crate) fn page(title: &str, tables: &[Table<'_>]) -> String {
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><style>{STYLE}</style><h1>{title}</h1>",
         title = escape(title)

@@ -85,9 +85,10 @@ pub(crate) async fn run(
         why = stop.pulled() => Cause::Stopped(why),
         () = world.sleep(limit) => Cause::Limit(limit),
     };
-    group.signal(match program.farewell.interrupt {
-        true => Signal::Int,
-        false => Signal::Term,
+    group.signal(if program.farewell.interrupt {
+        Signal::Int
+    } else {
+        Signal::Term
     });
     let left = select_all([
         async { (&mut work).await.ok() }.boxed(),

@@ -38,14 +38,14 @@ const WORKERS: usize = 2;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Tls {
     /// Certificate chain (PEM); with -tls-key, the server speaks TLS only.
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub tls_cert: String,
+    #[arg(long = "tls-cert", default_value = "", hide_default_value = true)]
+    pub cert: String,
     /// Private key of -tls-cert (PEM).
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub tls_key: String,
+    #[arg(long = "tls-key", default_value = "", hide_default_value = true)]
+    pub key: String,
     /// Certificate authority (PEM) that clients must have a certificate of: mutual TLS.
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub tls_client_ca: String,
+    #[arg(long = "tls-client-ca", default_value = "", hide_default_value = true)]
+    pub client_ca: String,
 }
 
 /// A server on this port of all addresses, not started yet. A client that goes away while it waits drops its handler.
@@ -102,21 +102,18 @@ pub(crate) async fn serve(server: Server, stop: impl Future<Output = ()>) -> any
 
 impl Tls {
     fn config(&self) -> anyhow::Result<Option<ServerConfig>> {
-        if self.tls_cert.is_empty() && self.tls_key.is_empty() {
-            anyhow::ensure!(
-                self.tls_client_ca.is_empty(),
-                "-tls-client-ca needs -tls-cert and -tls-key"
-            );
+        if self.cert.is_empty() && self.key.is_empty() {
+            anyhow::ensure!(self.client_ca.is_empty(), "-tls-client-ca needs -tls-cert and -tls-key");
             return Ok(None);
         }
-        let chain = certificates(&self.tls_cert).context("-tls-cert")?;
-        let key = PrivateKeyDer::from_pem_file(&self.tls_key).context("-tls-key")?;
+        let chain = certificates(&self.cert).context("-tls-cert")?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).context("-tls-key")?;
         let builder = ServerConfig::builder();
-        let builder = if self.tls_client_ca.is_empty() {
+        let builder = if self.client_ca.is_empty() {
             builder.with_no_client_auth()
         } else {
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(&self.tls_client_ca).context("-tls-client-ca")? {
+            for certificate in certificates(&self.client_ca).context("-tls-client-ca")? {
                 roots.add(certificate).context("-tls-client-ca")?;
             }
             builder.with_client_cert_verifier(WebPkiClientVerifier::builder(Arc::new(roots)).build()?)

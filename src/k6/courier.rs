@@ -75,9 +75,10 @@ impl Route {
                 News::Ended(passed, results, why) => {
                     self.add_context(&why);
                     self.attach(&results).await;
-                    let (emoji, status) = match passed {
-                        true => (":large_green_circle:", "has succeeded"),
-                        false => (":red_circle:", "has failed"),
+                    let (emoji, status) = if passed {
+                        (":large_green_circle:", "has succeeded")
+                    } else {
+                        (":red_circle:", "has failed")
                     };
                     self.update(emoji, status).await;
                 }
@@ -87,8 +88,8 @@ impl Route {
 
     fn add_context(&mut self, more: &str) {
         if !more.is_empty() {
-            let context = [self.context.as_str(), more];
-            self.context = context.join("\n").trim().to_owned();
+            let context = [self.context.as_str(), more].join("\n");
+            context.trim().clone_into(&mut self.context);
         }
     }
 

@@ -174,10 +174,10 @@ impl Desk {
         if verdict.fate == Fate::Passed {
             return Answer::said(200, output);
         }
-        match verdict.fate == Fate::NotStarted && output.is_empty() {
-            true => Answer::failed(400, verdict.text.clone()),
-            false => Answer::failed(400, format!("{}\n{output}", verdict.text)),
+        if verdict.fate == Fate::NotStarted && output.is_empty() {
+            return Answer::failed(400, verdict.text.clone());
         }
+        Answer::failed(400, format!("{}\n{output}", verdict.text))
     }
 }
 

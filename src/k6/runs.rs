@@ -160,9 +160,10 @@ impl Runs {
     /// A slot; the error: seconds until there is likely to be one.
     pub(super) fn slot(&self) -> Result<Slot, u64> {
         let book = self.0.book.lock();
-        let permit = match book.closed {
-            true => None,
-            false => self.0.slots.clone().try_acquire_owned().ok(),
+        let permit = if book.closed {
+            None
+        } else {
+            self.0.slots.clone().try_acquire_owned().ok()
         };
         permit
             .map(Slot)
@@ -220,12 +221,7 @@ impl Runs {
 
     /// Stop everything and wait until it has ended and Slack is told, or until the time is over.
     pub(super) async fn close(&self, limit: Duration) {
-        let mut book = self.0.book.lock();
-        book.closed = true;
-        for run in book.runs.values() {
-            run.brake.pull(Why::Shutdown);
-        }
-        drop(book);
+        self.0.book.lock().close();
         let all_ended = async {
             loop {
                 let bell = self.0.ended.notified();
@@ -255,6 +251,13 @@ impl Runs {
 // === impl Book ===
 
 impl Book {
+    fn close(&mut self) {
+        self.closed = true;
+        for run in self.runs.values() {
+            run.brake.pull(Why::Shutdown);
+        }
+    }
+
     fn end(&mut self, run: &Run, verdict: &Verdict, now: Instant) {
         if verdict.fate != Fate::Passed {
             self.pauses.failed(&run.order, now);

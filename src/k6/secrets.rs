@@ -2,7 +2,10 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
 use tokio::time::timeout;
 
 use super::request::SecretKey;
@@ -51,12 +54,11 @@ pub(super) async fn read(
     let mut values = BTreeMap::new();
     for (variable, secret) in wanted {
         let place = (secret.namespace.as_str(), secret.name.as_str());
-        if !known.contains_key(&place) {
-            known.insert(place, fetch(client, secret).await?);
-        }
-        let bytes = known
-            .get(&place)
-            .and_then(|found| found.data.as_ref()?.get(&secret.key));
+        let found = match known.entry(place) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(fetch(client, secret).await?),
+        };
+        let bytes = found.data.as_ref().and_then(|data| data.get(&secret.key));
         let bytes = bytes.ok_or_else(|| NoSecret::NoKey {
             namespace: secret.namespace.clone(),
             name: secret.name.clone(),

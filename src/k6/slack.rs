@@ -116,10 +116,10 @@ impl Slack {
             .map_err(|trouble| format!("{method}: {trouble}"))?;
         let answer: Value = serde_json::from_str(&response.body)
             .map_err(|_| format!("{method}: status {}, and no JSON", response.status))?;
-        match answer["ok"] == true {
-            true => Ok(answer),
-            false => Err(format!("{method}: {}", answer["error"].as_str().unwrap_or("refused"))),
+        if answer["ok"] == true {
+            return Ok(answer);
         }
+        Err(format!("{method}: {}", answer["error"].as_str().unwrap_or("refused")))
     }
 
     /// Try again where it may help.

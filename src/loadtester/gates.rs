@@ -26,7 +26,8 @@ pub(super) struct Name {
     /// The canary's namespace.
     pub(super) namespace: String,
     /// The canary's name.
-    pub(super) name: String,
+    #[serde(rename = "name")]
+    pub(super) canary: String,
 }
 
 /// A gate.

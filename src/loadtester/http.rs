@@ -143,10 +143,10 @@ async fn stop(desk: Data<Desk>, request: HttpRequest, id: web::Path<u64>) -> Htt
     if let Err(answer) = desk.guard(&request) {
         return answer.into();
     }
-    match desk.tasks.stop(*id) {
-        true => text(StatusCode::ACCEPTED, ""),
-        false => text(StatusCode::NOT_FOUND, "no such task, or it has ended"),
+    if desk.tasks.stop(*id) {
+        return text(StatusCode::ACCEPTED, "");
     }
+    text(StatusCode::NOT_FOUND, "no such task, or it has ended")
 }
 
 fn text(status: StatusCode, body: impl Into<String>) -> HttpResponse {
@@ -159,10 +159,10 @@ fn text(status: StatusCode, body: impl Into<String>) -> HttpResponse {
 
 impl Desk {
     fn guard(&self, request: &HttpRequest) -> Result<(), Answer> {
-        match self.access.admits(request.headers()) {
-            true => Ok(()),
-            false => Err(Answer::unauthorized()),
+        if self.access.admits(request.headers()) {
+            return Ok(());
         }
+        Err(Answer::unauthorized())
     }
 
     fn count(&self, answer: Answer) -> HttpResponse {
@@ -179,10 +179,10 @@ impl Desk {
             tracing::error!(%error, "reading the request failed");
             Answer::refused(400, "")
         })?;
-        match self.access.allows(&payload.namespace) {
-            true => Ok(payload),
-            false => Err(Answer::refused(403, "Forbidden")),
+        if self.access.allows(&payload.namespace) {
+            return Ok(payload);
         }
+        Err(Answer::refused(403, "Forbidden"))
     }
 
     async fn gate(&self, request: &HttpRequest, action: &str, body: &[u8], switch: Switch) -> Result<Answer, Answer> {
@@ -193,12 +193,12 @@ impl Desk {
         let name = Name {
             switch,
             namespace: payload.namespace.clone(),
-            name: payload.name.clone(),
+            canary: payload.name.clone(),
         };
         if action == "check" {
             let open = self.gates.is_open(&self.world, &name, &payload.checksum).await;
             let open = open.map_err(|trouble| Answer::trouble(&trouble))?;
-            tracing::info!(canary = format!("{}.{}", name.name, name.namespace), gate = ?switch, open, "gate check");
+            tracing::info!(canary = format!("{}.{}", name.canary, name.namespace), gate = ?switch, open, "gate check");
             return Ok(if open {
                 Answer::said(200, "Approved")
             } else {

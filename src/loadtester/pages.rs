@@ -125,7 +125,7 @@ pub(super) fn html(views: &Views, gates: &[Line]) -> String {
         let state = if line.gate.open { "open" } else { "closed" };
         vec![
             Cell::Text(switch.to_owned()),
-            Cell::Text(format!("{}/{}", line.name.namespace, line.name.name)),
+            Cell::Text(format!("{}/{}", line.name.namespace, line.name.canary)),
             Cell::Text(state.to_owned()),
             Cell::Text(line.gate.checksum.clone()),
             Cell::Text(line.gate.until.map(whole_secs).unwrap_or_default()),

@@ -69,7 +69,7 @@ async fn serve(args: Args, world: World, children: Children) -> anyhow::Result<(
         running: args.concurrency,
         queued: args.queue,
     };
-    let tasks = Tasks::start(world.clone(), limits, workshop.open(), series.clone());
+    let tasks = Tasks::start(&world, limits, workshop.open(), series.clone());
     let gates = Storage::open(&args.gate_storage, async || connect(&args.kubeconfig).await).await?;
     let desk = Arc::new(Desk {
         access: Access::new(&args.namespace_regexp, token.as_deref())?,

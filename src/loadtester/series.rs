@@ -99,12 +99,11 @@ impl Series {
     pub(super) fn observer(&self, canary: &Canary) -> impl Fn(&str, Duration) + Send + Sync + 'static {
         let mut known = self.canaries.lock();
         let is_kept = known.len() < CANARIES_MAX || known.contains(canary);
-        let (namespace, name) = match is_kept {
-            true => {
-                known.insert(canary.clone());
-                (canary.namespace.clone(), canary.name.clone())
-            }
-            false => (String::new(), String::new()),
+        let (namespace, name) = if is_kept {
+            known.insert(canary.clone());
+            (canary.namespace.clone(), canary.name.clone())
+        } else {
+            (String::new(), String::new())
         };
         drop(known);
         let requests = self.requests.clone();

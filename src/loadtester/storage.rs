@@ -60,8 +60,8 @@ pub(super) enum Storage {
     },
     /// All replicas; each look reads it.
     Shared {
-        /// ConfigMaps of the namespace.
-        api: Api<ConfigMap>,
+        /// ConfigMaps of the namespace; boxed, as it is much larger than the others.
+        api: Box<Api<ConfigMap>>,
         /// Which one.
         name: String,
     },
@@ -86,7 +86,7 @@ impl Storage {
         let (namespace, name) = place
             .with_context(|| format!("-gate-storage must be file:PATH or configmap:NAMESPACE/NAME, not {text:?}"))?;
         let storage = Self::Shared {
-            api: Api::namespaced(client().await?, namespace),
+            api: Box::new(Api::namespaced(client().await?, namespace)),
             name: name.to_owned(),
         };
         storage.book().await.with_context(|| format!("-gate-storage {text}"))?;
@@ -173,22 +173,19 @@ async fn read_shared(api: &Api<ConfigMap>, name: &str) -> Result<(Option<ConfigM
 /// Whether nobody came before.
 async fn write_shared(api: &Api<ConfigMap>, name: &str, held: Option<ConfigMap>, book: &Book) -> Result<bool, Trouble> {
     let params = PostParams::default();
-    let written = match held {
-        Some(mut held) => {
-            held.data.get_or_insert_default().insert(KEY.to_owned(), book.write());
-            api.replace(name, &params, &held).await
-        }
-        None => {
-            let fresh = ConfigMap {
-                metadata: ObjectMeta {
-                    name: Some(name.to_owned()),
-                    ..ObjectMeta::default()
-                },
-                data: Some(BTreeMap::from([(KEY.to_owned(), book.write())])),
-                ..ConfigMap::default()
-            };
-            api.create(&params, &fresh).await
-        }
+    let written = if let Some(mut held) = held {
+        held.data.get_or_insert_default().insert(KEY.to_owned(), book.write());
+        api.replace(name, &params, &held).await
+    } else {
+        let fresh = ConfigMap {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
+            data: Some(BTreeMap::from([(KEY.to_owned(), book.write())])),
+            ..ConfigMap::default()
+        };
+        api.create(&params, &fresh).await
     };
     match written {
         Ok(_) => Ok(true),

@@ -50,7 +50,7 @@ struct Duty {
 
 impl Tasks {
     /// Nothing runs yet.
-    pub(super) fn start(world: World, limits: Limits, work: Work, series: Arc<Series>) -> Self {
+    pub(super) fn start(world: &World, limits: Limits, work: Work, series: Arc<Series>) -> Self {
         let tasks = Self(Arc::new(Inner {
             world: world.clone(),
             ledger: Mutex::new(Ledger::new(limits)),

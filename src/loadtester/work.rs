@@ -102,9 +102,10 @@ impl Workshop {
     fn log(&self, task: &Task, outcome: &Outcome) {
         let ask = &task.ask;
         let (canary, command) = (ask.shown_canary(), ask.shown.as_str());
-        let output = match ask.log_output || !outcome.success {
-            true => last_lines(&self.redaction.clean(&task.output.text()), LOGGED_LINES),
-            false => String::new(),
+        let output = if ask.log_output || !outcome.success {
+            last_lines(&self.redaction.clean(&task.output.text()), LOGGED_LINES)
+        } else {
+            String::new()
         };
         if outcome.success {
             tracing::info!(canary, command, output, "command finished");

@@ -68,9 +68,9 @@ pub(crate) fn path(more: &[&Path]) -> std::ffi::OsString {
     std::env::join_paths(all).unwrap()
 }
 
-/// A folder of this test process, empty.
+/// A folder of this test, empty; it stays until the next run.
 pub(crate) fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("aviary-test-{name}-{}", std::process::id()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::remove_dir_all(&folder).ok();
     fs::create_dir_all(&folder).unwrap();
     folder
@@ -133,12 +133,12 @@ impl Companion {
         serde_json::from_str(&self.get(path).await.body).unwrap()
     }
 
-    pub(crate) async fn post(&self, path: &str, body: impl ToString) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &impl ToString) -> Answer {
         read(self.http.post(format!("{}{path}", self.url)).body(body.to_string())).await
     }
 
     /// A request that can be given up by dropping it.
-    pub(crate) fn request(&self, path: &str, body: impl ToString) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, path: &str, body: &impl ToString) -> reqwest::RequestBuilder {
         // A connection of its own, so that giving up closes it.
         let client = reqwest::Client::builder()
             .no_proxy()

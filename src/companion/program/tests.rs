@@ -3,7 +3,7 @@
 use super::*;
 use crate::companion::brake::Brake;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 const KINDLY: Farewell = Farewell {
     interrupt: false,
     grace: LONG,
@@ -33,14 +33,14 @@ async fn run_until(program: Program, limit: Duration, when: Option<&'static str>
     let (brake, stop) = Brake::new();
     let running = run(&world, &children, &program, &output, limit, stop);
     let watching = async {
-        let Some(word) = when else {
-            return std::future::pending().await;
+        let Some(wanted) = when else {
+            return std::future::pending::<()>().await;
         };
-        while !output.text().contains(word) {
+        while !output.text().contains(wanted) {
             tokio::task::yield_now().await;
         }
         brake.pull(Why::NewRevision);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let ending = tokio::select! {
         ending = running => ending,

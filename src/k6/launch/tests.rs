@@ -25,7 +25,7 @@ fn thresholds_and_broken_tests_are_told_apart() {
         (ending(1 << 8, None), Fate::TestError, "failed to run: exit status 1"),
         (ending(9, None), Fate::TestError, "failed to run: signal: killed"),
         (
-            ending(9, Some(Cause::Limit(Duration::from_secs(60)))),
+            ending(9, Some(Cause::Limit(Duration::from_mins(1)))),
             Fate::TestError,
             "failed to run: signal: killed (time limit of 60s exceeded)",
         ),

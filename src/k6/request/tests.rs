@@ -1,7 +1,7 @@
 use super::*;
 use serde_json::{Value, json};
 
-fn read(metadata: Value) -> Result<Order, BadRequest> {
+fn read(metadata: &Value) -> Result<Order, BadRequest> {
     let body = json!({"name": "checkout", "namespace": "shop", "phase": "Progressing", "checksum": "6f1c", "metadata": metadata});
     Order::read(body.to_string().as_bytes())
 }
@@ -12,7 +12,7 @@ fn text(body: &str) -> String {
 
 #[test]
 fn defaults_are_the_documented_ones() {
-    let order = read(json!({"script": "x"})).unwrap();
+    let order = read(&json!({"script": "x"})).unwrap();
     assert_eq!((order.upload, order.wait), (false, true));
     assert_eq!(order.failure_delay, Duration::from_mins(2));
     assert!(order.channels.is_empty() && order.variables.is_empty() && order.secrets.is_empty());
@@ -21,7 +21,7 @@ fn defaults_are_the_documented_ones() {
 
 #[test]
 fn everything_documented_is_read() {
-    let order = read(json!({
+    let order = read(&json!({
         "script": "x", "upload_to_cloud": "true", "wait_for_results": "false", "slack_channels": "channel1, channel2,",
         "notification_context": "My Cluster: `dev-us-east-1`", "min_failure_delay": "3m", "env_vars": "{\"KEY\": \"value\"}",
         "kubernetes_secrets": "{\"TEST_VAR\": \"other-namespace/secret-name/secret-key\", \"OWN\": \"db/password\", \"DEEP\": \"v/db/a/b\"}",
@@ -46,11 +46,11 @@ fn everything_documented_is_read() {
         );
     }
     assert!(
-        !read(json!({"script": "x", "wait_for_results": false})).unwrap().wait,
+        !read(&json!({"script": "x", "wait_for_results": false})).unwrap().wait,
         "booleans are taken as text"
     );
     assert_eq!(
-        read(json!({"script": "x", "min_failure_delay": 0}))
+        read(&json!({"script": "x", "min_failure_delay": 0}))
             .unwrap()
             .failure_delay,
         Duration::ZERO
@@ -89,7 +89,7 @@ fn mistakes_have_the_documented_words() {
         ("kubernetes_secrets", "{\"A\": \"ns//key\"}"),
         ("slack_channels", "a,b,c,d,e,f,g,h,i,j,k"),
     ] {
-        let bad = read(json!({"script": "x", key: value})).unwrap_err().to_string();
+        let bad = read(&json!({"script": "x", key: value})).unwrap_err().to_string();
         let wanted = format!("{prefix}error parsing value for '{key}': ");
         assert!(bad.starts_with(&wanted), "{bad}");
     }

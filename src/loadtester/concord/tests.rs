@@ -44,12 +44,12 @@ fn read(metadata: BTreeMap<String, String>) -> Result<Concord, Refusal> {
     })
 }
 
-fn ok(body: serde_json::Value) -> Result<Response, engine::seam::Trouble> {
-    Ok(Response {
+fn answer(body: &serde_json::Value) -> Response {
+    Response {
         status: 200,
         body: body.to_string(),
         retry_after: None,
-    })
+    }
 }
 
 /// Run against these statuses, the last one for ever; gives the outcome and the requests.
@@ -61,11 +61,11 @@ async fn play(statuses: &'static [&'static str]) -> (Outcome, Vec<Request>) {
         let mut seen = heard.lock();
         seen.push(request.clone());
         let status = statuses[(seen.len().max(2) - 2).min(statuses.len() - 1)];
-        let answer = match request.method {
+        let body = match request.method {
             Method::Post => json!({"instanceId": "id-1", "ok": true}),
             _ => json!({"status": status}),
         };
-        (Duration::from_millis(10), ok(answer))
+        (Duration::from_millis(10), Ok(answer(&body)))
     });
     let (_brake, stop) = crate::companion::brake::Brake::new();
     let outcome = read(metadata())

@@ -4,7 +4,7 @@ fn name(switch: Switch, name: &str) -> Name {
     Name {
         switch,
         namespace: "shop".into(),
-        name: name.into(),
+        canary: name.into(),
     }
 }
 
@@ -68,13 +68,13 @@ fn names_do_not_collide() {
     let dotted = Name {
         switch: Switch::Gate,
         namespace: "b.c".into(),
-        name: "a".into(),
+        canary: "a".into(),
     };
     book.change(&change(&dotted, true, ""), at(0));
     let other = Name {
         switch: Switch::Gate,
         namespace: "c".into(),
-        name: "a.b".into(),
+        canary: "a.b".into(),
     };
     assert!(!book.is_open(&other, "", at(0)));
 }

@@ -95,7 +95,7 @@ async fn a_full_queue_says_when_to_come_back() {
         Admission::Joined(_)
     ));
 
-    let later = now + Duration::from_secs(600);
+    let later = now + Duration::from_mins(10);
     for task in ledger.begin(now) {
         ledger.finish(task.id, Outcome::succeeded(), later);
     }

@@ -163,9 +163,10 @@ impl Plan {
 }
 
 fn address(given: &str, is_grpc: bool) -> Result<Url, Refusal> {
-    let text = match given.contains("://") {
-        false if is_grpc => format!("http://{given}"),
-        _ => given.to_owned(),
+    let text = if is_grpc && !given.contains("://") {
+        format!("http://{given}")
+    } else {
+        given.to_owned()
     };
     let url = Url::parse(&text).map_err(|error| Refusal::bad(format!("url: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {

@@ -67,6 +67,7 @@ impl Report {
     }
 
     /// Answers by code.
+    #[cfg(test)]
     pub(in super::super) fn codes(&self) -> &BTreeMap<String, u64> {
         &self.codes
     }

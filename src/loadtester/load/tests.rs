@@ -9,7 +9,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
 use std::{net::TcpListener, sync::Arc};
 
-fn plan(metadata: Value) -> Result<Plan, Refusal> {
+fn plan(metadata: &Value) -> Result<Plan, Refusal> {
     let is_grpc = metadata["type"] == "grpc";
     let body = json!({"metadata": metadata});
     Plan::read(&Payload::read(body.to_string().as_bytes()).unwrap(), is_grpc)
@@ -43,11 +43,13 @@ async fn perform(metadata: Value, stop: Stop) -> (Report, u64) {
     drop(rustls::crypto::ring::default_provider().install_default()); // an error means that another test was first
     let world = World::threads(tokio::runtime::Handle::current(), Vec::new());
     let seen = AtomicU64::new(0);
-    let observe = |_: &str, _: Duration| drop(seen.fetch_add(1, Ordering::Relaxed));
+    let observe = |_: &str, _: Duration| {
+        seen.fetch_add(1, Ordering::Relaxed);
+    };
     let report = run(
         &world,
-        &plan(metadata).unwrap(),
-        Duration::from_secs(60),
+        &plan(&metadata).unwrap(),
+        Duration::from_mins(1),
         stop,
         &observe,
     )
@@ -60,7 +62,7 @@ async fn as_many_requests_are_sent_as_asked_for() {
     let (url, count, handle) = server();
     let (_brake, stop) = Brake::new();
     let asked = json!({"type": "http", "url": url, "requests": 300, "connections": 4, "maxErrorRate": "10"});
-    let limits = plan(asked.clone()).unwrap().limits;
+    let limits = plan(&asked).unwrap().limits;
     let (report, seen) = perform(asked, stop).await;
     assert_eq!((count.load(Ordering::Relaxed), report.answers(), seen), (300, 300, 300));
     assert_eq!(
@@ -90,7 +92,7 @@ async fn a_load_that_is_stopped_ends_at_once_and_tells_what_it_has() {
     let (brake, stop) = Brake::new();
     let pulling = brake.clone();
     let world = World::threads(tokio::runtime::Handle::current(), Vec::new());
-    let plan = plan(json!({"type": "http", "url": url, "duration": "1h", "rate": 1000})).unwrap();
+    let plan = plan(&json!({"type": "http", "url": url, "duration": "1h", "rate": 1000})).unwrap();
     let seen = AtomicU64::new(0);
     let observe = |_: &str, _: Duration| {
         if seen.fetch_add(1, Ordering::Relaxed) == 20 {
@@ -98,7 +100,7 @@ async fn a_load_that_is_stopped_ends_at_once_and_tells_what_it_has() {
         }
     };
     drop(rustls::crypto::ring::default_provider().install_default());
-    let report = run(&world, &plan, Duration::from_secs(60), stop, &observe).await;
+    let report = run(&world, &plan, Duration::from_mins(1), stop, &observe).await;
     assert_eq!(report.stopped, Some(crate::companion::brake::Why::Idle));
     assert!(report.answers() >= 20);
     handle.stop(false).await;
@@ -122,7 +124,7 @@ async fn nobody_there_is_a_failure() {
 
 #[test]
 fn plans_are_read_and_mistakes_named() {
-    let plan_of = |metadata| plan(metadata).unwrap();
+    let plan_of = |metadata: Value| plan(&metadata).unwrap();
     let least = plan_of(json!({"type": "http", "url": "http://a/"}));
     assert_eq!(
         (least.connections, least.rate, least.duration),
@@ -167,14 +169,14 @@ fn plans_are_read_and_mistakes_named() {
     ] {
         let mut metadata = json!({"type": "http", "url": "http://a/"});
         metadata[key] = value;
-        let refusal = plan(metadata).unwrap_err();
+        let refusal = plan(&metadata).unwrap_err();
         assert!(
             refusal.status == 400 && refusal.text.contains(words),
             "{key}: {refusal}"
         );
     }
-    assert!(plan(json!({"type": "grpc", "url": "a:1", "call": "noslash"})).is_err());
-    assert!(plan(json!({"type": "grpc", "url": "a:1", "call": "p.S/M", "data": "%"})).is_err());
+    assert!(plan(&json!({"type": "grpc", "url": "a:1", "call": "noslash"})).is_err());
+    assert!(plan(&json!({"type": "grpc", "url": "a:1", "call": "p.S/M", "data": "%"})).is_err());
 }
 
 #[test]

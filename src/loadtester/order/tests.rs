@@ -9,19 +9,19 @@ fn reader(allowed: Option<&[&str]>) -> Reader {
     }
 }
 
-fn payload(metadata: Value) -> Payload {
+fn payload(metadata: &Value) -> Payload {
     let body = json!({"name": "podinfo", "namespace": "test", "metadata": metadata});
     Payload::read(body.to_string().as_bytes()).unwrap()
 }
 
-fn words(reader: &Reader, metadata: Value) -> Result<Vec<String>, Refusal> {
+fn words(reader: &Reader, metadata: &Value) -> Result<Vec<String>, Refusal> {
     match reader.read(&payload(metadata))?.order {
         Order::Program(program) => Ok(program.words),
         other => panic!("{other:?}"),
     }
 }
 
-fn refusal(metadata: Value) -> (u16, String) {
+fn refusal(metadata: &Value) -> (u16, String) {
     let refusal = reader(None).read(&payload(metadata)).unwrap_err();
     (refusal.status, refusal.text)
 }
@@ -53,10 +53,10 @@ fn what_cannot_be_done_is_refused_with_the_documented_words() {
             "cmd: a quote is not closed",
         ),
     ] {
-        assert_eq!(refusal(metadata.clone()), (status, text.to_owned()), "{metadata}");
+        assert_eq!(refusal(&metadata), (status, text.to_owned()), "{metadata}");
     }
     for unknown in ["", "Bash", "bats", " cmd"] {
-        let (status, text) = refusal(json!({"type": unknown, "cmd": "x"}));
+        let (status, text) = refusal(&json!({"type": unknown, "cmd": "x"}));
         assert_eq!(status, 400);
         let wanted = format!(
             "unknown task type {unknown}; known are cmd, bash, helm, helmv3, kubectl, concord, ngrinder, http, grpc"
@@ -64,7 +64,7 @@ fn what_cannot_be_done_is_refused_with_the_documented_words() {
         assert_eq!(text, wanted);
     }
     assert!(
-        refusal(json!({"type": "helm", "cmd": "test podinfo --cleanup"}))
+        refusal(&json!({"type": "helm", "cmd": "test podinfo --cleanup"}))
             .1
             .contains("Helm 2")
     );
@@ -81,19 +81,19 @@ fn a_shell_is_used_where_one_is_needed_only() {
         ("no-such-program -x", vec!["sh", "-c", "no-such-program -x"]),
         ("echo 'open", vec!["sh", "-c", "echo 'open"]),
     ] {
-        assert_eq!(words(&reader, json!({"cmd": command})).unwrap(), wanted, "{command}");
+        assert_eq!(words(&reader, &json!({"cmd": command})).unwrap(), wanted, "{command}");
     }
     assert_eq!(
-        words(&reader, json!({"type": "bash", "cmd": "bats a"})).unwrap(),
+        words(&reader, &json!({"type": "bash", "cmd": "bats a"})).unwrap(),
         ["bash", "-c", "bats a"]
     );
     assert_eq!(
-        words(&reader, json!({"type": "helmv3", "cmd": "test podinfo -n test"})).unwrap(),
+        words(&reader, &json!({"type": "helmv3", "cmd": "test podinfo -n test"})).unwrap(),
         ["helm", "test", "podinfo", "-n", "test"]
     );
     let overrides = r#"run test --overrides='{ "spec": { "serviceAccount": "default:default" }  }'"#;
     assert_eq!(
-        words(&reader, json!({"type": "kubectl", "cmd": overrides})).unwrap(),
+        words(&reader, &json!({"type": "kubectl", "cmd": overrides})).unwrap(),
         [
             "kubectl",
             "run",
@@ -106,8 +106,11 @@ fn a_shell_is_used_where_one_is_needed_only() {
 #[test]
 fn only_listed_programs_run() {
     let reader = reader(Some(&["hey", "kubectl"]));
-    assert_eq!(words(&reader, json!({"cmd": "hey -z 1m http://a/"})).unwrap()[0], "hey");
-    assert!(words(&reader, json!({"type": "kubectl", "cmd": "get pods"})).is_ok());
+    assert_eq!(
+        words(&reader, &json!({"cmd": "hey -z 1m http://a/"})).unwrap()[0],
+        "hey"
+    );
+    assert!(words(&reader, &json!({"type": "kubectl", "cmd": "get pods"})).is_ok());
     for (metadata, text) in [
         (
             json!({"cmd": "curl http://a/"}),
@@ -130,7 +133,7 @@ fn only_listed_programs_run() {
             "command helm is not allowed; allowed are hey, kubectl",
         ),
     ] {
-        let refusal = words(&reader, metadata).unwrap_err();
+        let refusal = words(&reader, &metadata).unwrap_err();
         assert_eq!((refusal.status, refusal.text.as_str()), (403, text));
     }
 }
@@ -147,7 +150,7 @@ fn only_listed_servers_are_called() {
         ("http://169.254.169.254/latest", false),
     ] {
         assert_eq!(
-            reader.read(&payload(json!({"type": "http", "url": url}))).is_ok(),
+            reader.read(&payload(&json!({"type": "http", "url": url}))).is_ok(),
             allowed,
             "{url}"
         );
@@ -183,7 +186,7 @@ fn who_waits_and_who_does_not() {
             false,
         ),
     ] {
-        let ask = reader.read(&payload(metadata.clone())).unwrap();
+        let ask = reader.read(&payload(&metadata)).unwrap();
         assert_eq!((ask.background, ask.return_output), (background, returns), "{metadata}");
     }
 }
@@ -192,12 +195,12 @@ fn who_waits_and_who_does_not() {
 fn nothing_secret_is_shown() {
     let ask = reader(None)
         .read(&payload(
-            json!({"cmd": "curl -H 'Authorization: Bearer abc' http://me:pw@host/"}),
+            &json!({"cmd": "curl -H 'Authorization: Bearer abc' http://me:pw@host/"}),
         ))
         .unwrap();
     assert_eq!(ask.shown, "curl -H 'Authorization: ***' http://***@host/");
     let load = json!({"type": "http", "url": "http://me:pw@host/", "headers": "X-Key: s3cret", "body": "s3cret"});
-    let ask = reader(None).read(&payload(load)).unwrap();
+    let ask = reader(None).read(&payload(&load)).unwrap();
     assert!(
         !ask.shown.contains("s3cret") && !ask.shown.contains("pw"),
         "{}",
@@ -205,6 +208,6 @@ fn nothing_secret_is_shown() {
     );
     let grinder =
         json!({"type": "ngrinder", "server": "http://a/", "clone": "1", "username": "u", "passwd": "c2VjcmV0"});
-    let ask = reader(None).read(&payload(grinder)).unwrap();
+    let ask = reader(None).read(&payload(&grinder)).unwrap();
     assert!(!format!("{ask:?}").contains("secret"), "{ask:?}");
 }

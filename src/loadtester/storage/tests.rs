@@ -9,7 +9,7 @@ fn gate(name: &str) -> Name {
     Name {
         switch: Switch::Gate,
         namespace: "test".into(),
-        name: name.into(),
+        canary: name.into(),
     }
 }
 

@@ -21,7 +21,7 @@ fn ask(kind: &str, command: &str) -> Ask {
 fn start(running: usize, work: Work) -> Tasks {
     let world = World::threads(tokio::runtime::Handle::current(), Vec::new());
     let limits = Limits { running, queued: 100 };
-    Tasks::start(world, limits, work, Arc::new(Series::new().unwrap()))
+    Tasks::start(&world, limits, work, Arc::new(Series::new().unwrap()))
 }
 
 /// Work that ends when it is stopped, or when a permit is given.
