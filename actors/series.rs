@@ -12,6 +12,7 @@ use prometheus::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+mod lateness;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ pub struct Series {
     registry: Registry,
     flagger: Flagger,
     aviary: Aviary,
+    lateness: lateness::Lateness,
     known: Mutex<Known>,
 }
 
@@ -77,11 +79,13 @@ impl Series {
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let flagger = Flagger::new(&registry)?;
         let aviary = Aviary::new(&registry)?;
+        let lateness = lateness::Lateness::new(&registry)?;
         flagger.info.with_label_values(&[version, mesh_provider]).set(1);
         Ok(Self {
             registry,
             flagger,
             aviary,
+            lateness,
             known: Mutex::default(),
         })
     }
@@ -288,9 +292,13 @@ impl Flagger {
     fn count_end(&self, canary: &Canary, promoted: bool, skipped: bool) {
         let counter = if promoted { &self.successes } else { &self.failures };
         let name = canary.spec.target_ref.name.as_str();
-        counter
-            .with_label_values(&[name, canary.namespace(), strategy(canary), status(skipped)])
-            .inc();
+        let strategy = canary
+            .spec
+            .analysis
+            .as_ref()
+            .map_or(Strategy::Canary, Analysis::strategy);
+        let labels = [name, canary.namespace(), strategy.as_str(), status(skipped)];
+        counter.with_label_values(&labels).inc();
     }
 
     /// Take away every series of a target. Each removal fails only when there is no such series.
@@ -312,11 +320,6 @@ impl Flagger {
             }
         }
     }
-}
-
-fn strategy(canary: &Canary) -> &'static str {
-    let analysis = canary.spec.analysis.as_ref();
-    analysis.map_or(Strategy::Canary, Analysis::strategy).as_str()
 }
 
 fn status(skipped: bool) -> &'static str {
