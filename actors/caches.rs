@@ -7,11 +7,12 @@
 //! ```
 //!
 //! What it is not: a source for writes. Every write carries a precondition, as a cache may be late. ConfigMaps and Secrets are
-//! watched by their metadata; their data is read when its version changed.
+//! watched by their metadata; their data is read when its version changed. Objects are kept as text, see [`packed`].
 
 mod feed;
 mod installed;
 mod pace;
+mod packed;
 mod raw;
 mod shard;
 #[cfg(test)]
@@ -21,7 +22,6 @@ mod view;
 use engine::{Kind, ObjectRef, Seen, objects::kinds};
 use kube::Client;
 use parking_lot::Mutex;
-use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
@@ -32,13 +32,14 @@ use tokio::sync::watch;
 use crate::world::World;
 use feed::Feed;
 use installed::Installed;
+use packed::Kept;
 pub use raw::key_of;
 pub use shard::Mark;
 use shard::{Listener, Shard};
 pub use view::{Digests, Overlay, Pins, StepView, is_newer};
 
 /// The kinds, and whether only their metadata is watched.
-const KINDS: [(Kind, bool); 13] = [
+const KINDS: [(Kind, bool); 15] = [
     (kinds::CANARY, false),
     (kinds::METRIC_TEMPLATE, false),
     (kinds::ALERT_PROVIDER, false),
@@ -62,9 +63,9 @@ pub type Ring = Arc<dyn Fn() + Send + Sync>;
 /// Told about Canaries, in order, from one task: it must not block. `key` is `<namespace>/<name>`, see [`key_of`].
 pub trait Fleet: Send + Sync + 'static {
     /// A Canary that was not there before.
-    fn appeared(&self, key: &str, canary: &Arc<Value>);
+    fn appeared(&self, key: &str);
     /// A new version of a Canary; also when it was deleted and made again unseen, then with another uid.
-    fn changed(&self, key: &str, canary: &Arc<Value>);
+    fn changed(&self, key: &str);
     /// A Canary is gone; also found at the next list when the event was lost (W-45).
     fn gone(&self, key: &str);
     /// All Canaries were listed, and every difference was told.
@@ -122,8 +123,13 @@ impl Caches {
 
     /// The object as the watch has it. Before the first list of its kind, and for kinds that are not watched: `NoSuchKind`.
     pub fn object(&self, of: &ObjectRef) -> Seen {
+        self.kept(of).open()
+    }
+
+    /// The same, unopened.
+    fn kept(&self, of: &ObjectRef) -> Kept {
         self.shard(of.kind)
-            .map_or(Seen::NoSuchKind, |shard| shard.look(&key_of(of), None).0)
+            .map_or(Kept::NoSuchKind, |shard| shard.look(&key_of(of), None).0)
     }
 
     /// Whether every kind was listed once, or found to be not installed: for `/readyz`.

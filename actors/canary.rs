@@ -123,6 +123,8 @@ pub struct CanaryActor {
     burst: u32,
     counted: Instant,
     timer: Option<SpawnHandle>,
+    /// When the next step is due, by the last one's wish.
+    due: Option<Instant>,
     obituary: Obituary,
     snapshot: Snapshot,
 }
@@ -150,6 +152,7 @@ impl CanaryActor {
             burst: BURST,
             counted,
             timer: None,
+            due: None,
             obituary,
             snapshot: Snapshot {
                 canary: key.to_owned(),
@@ -171,6 +174,7 @@ impl CanaryActor {
             return;
         }
         let Some(memory) = self.memory.take() else { return };
+        self.measure_lateness();
         self.snapshot.stepping = true;
         let (tools, at) = (self.tools.clone(), self.at.clone());
         let step = AssertUnwindSafe(async move { round::make(&tools, &at, memory).await }).catch_unwind();
@@ -207,7 +211,7 @@ impl CanaryActor {
         if std::mem::take(&mut self.again) {
             self.bell.ring();
         }
-        self.set_timer(rest.wake, context);
+        self.set_timer(rest.wake, rest.begun, context);
     }
 
     /// Take one step of the burst, which grows again by one every [`CALM_DOWN`].
@@ -224,10 +228,26 @@ impl CanaryActor {
         may
     }
 
-    fn set_timer(&mut self, wake: Option<Timestamp>, context: &mut Context<Self>) {
+    /// Wake when the step that began then wishes.
+    fn set_timer(&mut self, wake: Option<Timestamp>, begun: Timestamp, context: &mut Context<Self>) {
         let Some(wake) = wake else { return };
         let until = wake.duration_since(self.tools.world.now());
+        let now = self.tools.world.instant();
+        self.due = match Duration::try_from(until) {
+            Ok(until) => now.checked_add(until),
+            // It passed while the step was at work, so the next one is late already; unless it only said: go on at once.
+            Err(_) if wake > begun => now.checked_sub(until.unsigned_abs()),
+            Err(_) => Some(now),
+        };
         self.begin_later(Duration::try_from(until).unwrap_or(Duration::ZERO), context);
+    }
+
+    /// A step starts. If it was due, say how late it is; if a change woke it earlier, it has no due time.
+    fn measure_lateness(&mut self) {
+        let now = self.tools.world.instant();
+        if let Some(due) = self.due.take().filter(|due| *due <= now) {
+            self.tools.series.late(now.duration_since(due).as_secs_f64());
+        }
     }
 
     fn begin_later(&mut self, pause: Duration, context: &mut Context<Self>) {

@@ -2,7 +2,6 @@
 //! replaces each other, so the desk never holds more than one entry per canary, however fast things change.
 
 use parking_lot::Mutex;
-use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{caches::Fleet, mail::Bell, supervisor::Sort};
@@ -92,11 +91,11 @@ impl Desk {
 }
 
 impl Fleet for Desk {
-    fn appeared(&self, key: &str, _: &Arc<Value>) {
+    fn appeared(&self, key: &str) {
         self.put(key, |news| news.exists = Some(true));
     }
 
-    fn changed(&self, _: &str, _: &Arc<Value>) {}
+    fn changed(&self, _: &str) {}
 
     fn gone(&self, key: &str) {
         self.put(key, |news| news.exists = Some(false));

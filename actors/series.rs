@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod checks;
 mod labels;
+mod lateness;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub struct Series {
     registry: Registry,
     flagger: Flagger,
     aviary: Aviary,
+    lateness: lateness::Lateness,
     known: Mutex<Known>,
 }
 
@@ -77,11 +79,13 @@ impl Series {
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let flagger = Flagger::new(&registry)?;
         let aviary = Aviary::new(&registry)?;
+        let lateness = lateness::Lateness::new(&registry)?;
         flagger.info.with_label_values(&[version, mesh_provider]).set(1);
         Ok(Self {
             registry,
             flagger,
             aviary,
+            lateness,
             known: Mutex::default(),
         })
     }

@@ -11,6 +11,7 @@ mod sim {
     mod determinism;
     mod idle;
     mod input;
+    mod lateness;
     mod manifests;
     mod outside;
     mod replicas;

@@ -5,7 +5,6 @@ use kube::{
     Api, Client,
     runtime::watcher::{self, Error, Event, watcher},
 };
-use serde_json::Value;
 use std::{collections::BTreeMap, future, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
@@ -16,14 +15,15 @@ use super::{
     Fleet,
     installed::{PROBE, Presence},
     pace::Pace,
+    packed::Packed,
     raw::Raw,
     shard::{Change, Shard, kept, version_of},
 };
 use crate::{cluster::wire::api_resource, world::World};
 
-/// Objects per page of a list: the largest page of 1.5 MiB objects that Kubernetes stores is 750 MiB in theory; real ones of
-/// 20 KiB make 10 MiB.
-pub(super) const PAGE: u32 = 500;
+/// Objects per page of a list. A page is parsed as a whole, and real objects of 3 KiB take 30 parsed: 6 MiB. The largest objects that
+/// Kubernetes stores, 1.5 MiB each, would make 300 MiB of text.
+pub(super) const PAGE: u32 = 200;
 /// Longest wait for a page of a list.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// After so long without any event the kind is listed again: finds what a broken connection lost. More than two of the
@@ -101,7 +101,7 @@ impl Feed {
         }
     }
 
-    fn take<const BARE: bool>(&self, event: Event<Raw<BARE>>, listing: &mut Option<BTreeMap<String, Arc<Value>>>) {
+    fn take<const BARE: bool>(&self, event: Event<Raw<BARE>>, listing: &mut Option<BTreeMap<String, Packed>>) {
         match event {
             Event::Init => {
                 self.shard.begin_list();
@@ -145,8 +145,8 @@ impl Feed {
         let Some(fleet) = &self.fleet else { return };
         for change in changes {
             match change {
-                Change::Appeared(key, canary) => fleet.appeared(&key, &canary),
-                Change::Changed(key, canary) => fleet.changed(&key, &canary),
+                Change::Appeared(key) => fleet.appeared(&key),
+                Change::Changed(key) => fleet.changed(&key),
                 Change::Gone(key) => fleet.gone(&key),
             }
         }

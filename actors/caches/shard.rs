@@ -1,6 +1,6 @@
 //! The objects of one kind, and who is interested in them. Locks are held for one look-up or one change; bells ring outside.
 
-use engine::{Kind, ObjectRef, Seen, objects::resource_version};
+use engine::{Kind, ObjectRef, objects::resource_version};
 use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
 use std::{
@@ -8,7 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{Ring, raw};
+use super::{
+    Ring,
+    packed::{Kept, Packed},
+    raw,
+};
 
 /// Objects of one kind.
 pub(super) struct Shard {
@@ -42,7 +46,7 @@ enum Stage {
 
 #[derive(Default)]
 struct Slot {
-    object: Option<Arc<Value>>,
+    object: Option<Packed>,
     listeners: Vec<Arc<Listener>>,
 }
 
@@ -64,10 +68,10 @@ pub enum Mark {
 }
 
 /// A change of one object, by place.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    Appeared(String, Arc<Value>),
-    Changed(String, Arc<Value>),
+    Appeared(String),
+    Changed(String),
     Gone(String),
 }
 
@@ -96,12 +100,12 @@ impl Shard {
 
     /// What is there, and whether that is at least as new as a write: its version was passed, or a list that began after it
     /// has ended.
-    pub(super) fn look(&self, place: &str, written: Option<Written>) -> (Seen, bool) {
+    pub(super) fn look(&self, place: &str, written: Option<Written>) -> (Kept, bool) {
         let state = self.state.read();
         let caught_up = written.is_none_or(|written| {
             state.stage != Stage::Listed || state.progress >= written.version || state.list_completed > written.lists
         });
-        (state.seen(place), caught_up)
+        (state.kept(place), caught_up)
     }
 
     pub(super) fn is_pending(&self) -> bool {
@@ -117,26 +121,28 @@ impl Shard {
     }
 
     /// Replace everything by the list that was begun last. What is not in it is gone (W-45).
-    pub(super) fn complete_list(&self, listed: BTreeMap<String, Arc<Value>>) -> Vec<Change> {
+    pub(super) fn complete_list(&self, listed: BTreeMap<String, Packed>) -> Vec<Change> {
         let (changes, woken) = self.state.write().replace_all(listed);
         ring(woken);
         changes
     }
 
-    pub(super) fn apply(&self, place: String, object: Arc<Value>) -> Option<Change> {
+    pub(super) fn apply(&self, place: String, object: Packed) -> Option<Change> {
         let mut state = self.state.write();
-        state.progress = state.progress.max(version_of(&object));
+        state.progress = state.progress.max(object.number());
         let slot = state.slots.entry(place.clone()).or_default();
-        let before = slot.object.replace(object.clone());
-        if before.as_ref().is_some_and(|before| same_version(before, &object)) {
+        let is_same = slot.object.as_ref().is_some_and(|before| before.is_same(&object));
+        let was_there = slot.object.replace(object).is_some();
+        if is_same {
             return None;
         }
         let woken = slot.listeners.clone();
         drop(state);
         ring(woken);
-        Some(match before {
-            Some(_) => Change::Changed(place, object),
-            None => Change::Appeared(place, object),
+        Some(if was_there {
+            Change::Changed(place)
+        } else {
+            Change::Appeared(place)
         })
     }
 
@@ -170,7 +176,7 @@ impl Shard {
         let mut state = self.state.write();
         let slot = state.slots.entry(place.to_owned()).or_default();
         slot.listeners.push(listener.clone());
-        state.seen(place).mark() != *mark
+        state.kept(place).mark() != *mark
     }
 
     pub(super) fn unlisten(&self, place: &str, listener: &Arc<Listener>) {
@@ -186,12 +192,12 @@ impl Shard {
 
 impl State {
     /// Before the first list nobody may conclude that something is absent and make a second one.
-    fn seen(&self, place: &str) -> Seen {
+    fn kept(&self, place: &str) -> Kept {
         if self.stage != Stage::Listed {
-            return Seen::NoSuchKind;
+            return Kept::NoSuchKind;
         }
         let object = self.slots.get(place).and_then(|slot| slot.object.clone());
-        object.map_or(Seen::Absent, Seen::Present)
+        object.map_or(Kept::Absent, Kept::Present)
     }
 
     fn tidy(&mut self, place: &str) {
@@ -200,12 +206,12 @@ impl State {
         }
     }
 
-    fn replace_all(&mut self, mut listed: BTreeMap<String, Arc<Value>>) -> (Vec<Change>, Vec<Arc<Listener>>) {
+    fn replace_all(&mut self, mut listed: BTreeMap<String, Packed>) -> (Vec<Change>, Vec<Arc<Listener>>) {
         // A kind that appears or disappears changes the answer for everything of it, also for what stays absent.
         let stage = std::mem::replace(&mut self.stage, Stage::Listed);
         let all_differ = stage != Stage::Listed;
         self.list_completed = self.lists_begun;
-        let newest = listed.values().map(|object| version_of(object)).max();
+        let newest = listed.values().map(Packed::number).max();
         self.progress = self.progress.max(newest.unwrap_or_default());
         let (mut changes, mut woken) = (Vec::new(), Vec::new());
         for (place, slot) in &mut self.slots {
@@ -216,7 +222,7 @@ impl State {
             changes.extend(change);
         }
         for (place, object) in listed {
-            changes.push(Change::Appeared(place.clone(), object.clone()));
+            changes.push(Change::Appeared(place.clone()));
             self.slots.entry(place).or_default().object = Some(object);
         }
         self.slots.retain(|_, slot| !slot.is_idle());
@@ -231,36 +237,16 @@ impl Slot {
         self.object.is_none() && self.listeners.is_empty()
     }
 
-    fn replace(&mut self, place: &str, now: Option<Arc<Value>>) -> Option<Change> {
+    fn replace(&mut self, place: &str, now: Option<Packed>) -> Option<Change> {
         let before = std::mem::replace(&mut self.object, now.clone());
         match (before, now) {
-            (Some(before), Some(now)) if same_version(&before, &now) => None,
-            (Some(_), Some(now)) => Some(Change::Changed(place.to_owned(), now)),
-            (None, Some(now)) => Some(Change::Appeared(place.to_owned(), now)),
+            (Some(before), Some(now)) if before.is_same(&now) => None,
+            (Some(_), Some(_)) => Some(Change::Changed(place.to_owned())),
+            (None, Some(_)) => Some(Change::Appeared(place.to_owned())),
             (Some(_), None) => Some(Change::Gone(place.to_owned())),
             (None, None) => None,
         }
     }
-}
-
-/// The mark of what was seen.
-pub(super) trait Marked {
-    fn mark(&self) -> Mark;
-}
-
-impl Marked for Seen {
-    fn mark(&self) -> Mark {
-        match self {
-            Seen::NoSuchKind => Mark::NoSuchKind,
-            Seen::Absent => Mark::Absent,
-            Seen::Present(object) => Mark::At(resource_version(object).to_owned()),
-        }
-    }
-}
-
-/// Same version of the same object: a new one of the same name has another uid.
-fn same_version(left: &Value, right: &Value) -> bool {
-    resource_version(left) == resource_version(right) && left["metadata"]["uid"] == right["metadata"]["uid"]
 }
 
 fn ring(woken: Vec<Arc<Listener>>) {
@@ -270,7 +256,7 @@ fn ring(woken: Vec<Arc<Listener>>) {
 }
 
 /// The place of an object, and the object as this shard keeps it.
-pub(super) fn kept(shard: &Shard, object: Value) -> Option<(String, Arc<Value>)> {
+pub(super) fn kept(shard: &Shard, object: Value) -> Option<(String, Packed)> {
     let place = raw::place_of(&object)?;
-    Some((place, Arc::new(raw::shape(shard.kind, shard.bare, object))))
+    Some((place, Packed::new(&raw::shape(shard.kind, shard.bare, object))))
 }

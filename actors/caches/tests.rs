@@ -4,7 +4,7 @@ use engine::View;
 use jiff::Timestamp;
 use kinds::{CANARY, CONFIG_MAP, DEPLOYMENT, HTTP_ROUTE, SECRET, SERVICE};
 use parking_lot::Mutex;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
@@ -27,10 +27,10 @@ impl Told {
 }
 
 impl Fleet for Told {
-    fn appeared(&self, key: &str, _: &Arc<Value>) {
+    fn appeared(&self, key: &str) {
         self.0.lock().push(format!("appeared {key}"));
     }
-    fn changed(&self, key: &str, _: &Arc<Value>) {
+    fn changed(&self, key: &str) {
         self.0.lock().push(format!("changed {key}"));
     }
     fn gone(&self, key: &str) {

@@ -8,8 +8,10 @@ use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use super::{
-    Caches, Mark, raw,
-    shard::{Marked, Written, version_of},
+    Caches, Mark,
+    packed::{Kept, Packed},
+    raw,
+    shard::{Written, version_of},
 };
 
 /// Digests that a canary remembers. A pod template with 64 references is far beyond what the API server's 1.5 MiB are used for;
@@ -21,7 +23,7 @@ const DIGESTS: usize = 128;
 /// Digests are pinned, too: the step asks for a read where it has none, and what that read gives is remembered while the step still runs.
 #[derive(Debug, Default)]
 pub struct Pins {
-    seen: RefCell<BTreeMap<ObjectRef, (Seen, Mark)>>,
+    seen: RefCell<BTreeMap<ObjectRef, (Kept, Mark)>>,
     digests: RefCell<BTreeMap<ObjectRef, Option<Digest>>>,
 }
 
@@ -40,11 +42,13 @@ pub struct StepView<'a> {
     overlay: &'a Overlay,
     digests: &'a Digests,
     pins: &'a Pins,
+    /// What this call has opened. It goes with the call: a step that waits for an answer holds text only.
+    open: RefCell<BTreeMap<ObjectRef, Seen>>,
 }
 
 #[derive(Debug)]
 enum Own {
-    Wrote { object: Arc<Value>, written: Written },
+    Wrote { object: Packed, written: Written },
     Deleted { uid: String },
 }
 
@@ -68,17 +72,30 @@ impl<'a> StepView<'a> {
             overlay,
             digests,
             pins,
+            open: RefCell::default(),
         }
+    }
+
+    /// What the step has seen there, or sees there now.
+    fn pin(&self, of: &ObjectRef) -> Seen {
+        let mut pins = self.pins.seen.borrow_mut();
+        if let Some((kept, _)) = pins.get(of) {
+            return kept.open();
+        }
+        let (kept, mark) = self.overlay.look(self.caches, of);
+        let seen = kept.open();
+        pins.insert(of.clone(), (kept, mark));
+        seen
     }
 }
 
 impl View for StepView<'_> {
     fn object(&self, of: &ObjectRef) -> Seen {
-        if let Some((seen, _)) = self.pins.seen.borrow().get(of) {
+        if let Some(seen) = self.open.borrow().get(of) {
             return seen.clone();
         }
-        let (seen, mark) = self.overlay.look(self.caches, of);
-        self.pins.seen.borrow_mut().insert(of.clone(), (seen.clone(), mark));
+        let seen = self.pin(of);
+        self.open.borrow_mut().insert(of.clone(), seen.clone());
         seen
     }
 
@@ -105,9 +122,9 @@ impl Overlay {
             return;
         }
         let object = if shard.bare {
-            Arc::new(raw::shape(shard.kind, true, Value::clone(result)))
+            Packed::new(&raw::shape(shard.kind, true, Value::clone(result)))
         } else {
-            result.clone()
+            Packed::new(result)
         };
         let written = Written {
             version: version_of(result),
@@ -132,20 +149,20 @@ impl Overlay {
     }
 
     /// What the canary shall see, and what the caches have.
-    fn look(&self, caches: &Caches, of: &ObjectRef) -> (Seen, Mark) {
+    fn look(&self, caches: &Caches, of: &ObjectRef) -> (Kept, Mark) {
         let Some(own) = self.0.get(of) else {
-            let seen = caches.object(of);
-            let mark = seen.mark();
-            return (seen, mark);
+            let there = caches.kept(of);
+            let mark = there.mark();
+            return (there, mark);
         };
         let (there, is_newer) = own.compare(caches, of);
         let mark = there.mark();
-        let seen = match own {
+        let kept = match own {
             _ if !is_newer => there,
-            Own::Wrote { object, .. } => Seen::Present(object.clone()),
-            Own::Deleted { .. } => Seen::Absent,
+            Own::Wrote { object, .. } => Kept::Present(object.clone()),
+            Own::Deleted { .. } => Kept::Absent,
         };
-        (seen, mark)
+        (kept, mark)
     }
 }
 
@@ -153,19 +170,19 @@ impl Overlay {
 
 impl Own {
     /// What the caches have, and whether this is newer.
-    fn compare(&self, caches: &Caches, of: &ObjectRef) -> (Seen, bool) {
+    fn compare(&self, caches: &Caches, of: &ObjectRef) -> (Kept, bool) {
         let written = match self {
             Self::Wrote { written, .. } => Some(*written),
             Self::Deleted { .. } => None,
         };
         let Some(shard) = caches.shard(of.kind) else {
-            return (Seen::NoSuchKind, false);
+            return (Kept::NoSuchKind, false);
         };
         let (there, caught_up) = shard.look(&raw::key_of(of), written);
         let is_newer = match self {
             Self::Wrote { .. } => !caught_up,
             // Still there in the cache: the event of the deletion has not come yet.
-            Self::Deleted { uid } => there.present().is_some_and(|object| object["metadata"]["uid"] == *uid),
+            Self::Deleted { uid } => there.is_of(uid),
         };
         (there, is_newer)
     }

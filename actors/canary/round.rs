@@ -29,6 +29,8 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// How a step left the canary.
 pub(super) struct Rest {
+    /// When the step began.
+    pub(super) begun: Timestamp,
     pub(super) phase: Phase,
     pub(super) decision: Decision,
     pub(super) wake: Option<Timestamp>,
@@ -61,6 +63,7 @@ pub(super) async fn make(tools: &Tools, at: &ObjectRef, memory: Memory) -> (Memo
     let seconds = tools.world.instant().duration_since(begun).as_secs_f64();
     tools.series.stepped(done.decision.verb, seconds);
     let rest = Rest {
+        begun: round.now,
         phase,
         decision: done.decision,
         wake: done.wake,

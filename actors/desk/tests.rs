@@ -15,10 +15,10 @@ fn end(desk: &Desk, life: u64) {
 #[test]
 fn news_of_one_canary_are_kept_apart_by_what_they_say() {
     let desk = Desk::default();
-    desk.appeared("test/app", &Arc::default());
+    desk.appeared("test/app");
     end(&desk, 1);
     desk.gone("test/app");
-    desk.appeared("test/app", &Arc::default());
+    desk.appeared("test/app");
     let expected = News {
         exists: Some(true),
         died: Some(death(1)),

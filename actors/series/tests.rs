@@ -226,3 +226,23 @@ fn no_data_and_a_dead_provider_are_different_series() {
     series.remove("test", "app");
     assert!(!series.render().contains("aviary_metric_checks_total{"));
 }
+
+#[test]
+fn shows_how_late_steps_start() {
+    let series = series();
+    for seconds in [0.0005, 0.004, 30.0] {
+        series.late(seconds);
+    }
+    let shown = lines(&series.render(), "aviary_step_lateness_seconds");
+    let expected = [
+        r#"aviary_step_lateness_seconds_bucket{le="0.001"} 1"#,
+        r#"aviary_step_lateness_seconds_bucket{le="0.003"} 1"#,
+        r#"aviary_step_lateness_seconds_bucket{le="0.005"} 2"#,
+        r#"aviary_step_lateness_seconds_bucket{le="10"} 2"#,
+        r#"aviary_step_lateness_seconds_bucket{le="+Inf"} 3"#,
+        "aviary_step_lateness_seconds_count 3",
+    ];
+    for line in expected {
+        assert!(shown.iter().any(|found| found == line), "{line}: {shown:#?}");
+    }
+}

@@ -87,6 +87,7 @@ async fn send(client: &reqwest::Client, request: Request) -> Result<Response, Tr
     let method = match request.method {
         Method::Get => reqwest::Method::GET,
         Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
     };
     let mut sent = client.request(method, &request.url).timeout(request.timeout);
     for (name, value) in &request.headers {

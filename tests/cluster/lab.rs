@@ -18,7 +18,7 @@ use super::until;
 /// Marks the namespaces of these tests, so that what an earlier one left behind is found.
 const MARK: &str = "aviary.test/made-by=cluster-tests";
 /// Collections: plural, group and version, kind.
-const COLLECTIONS: [(&str, &str, &str); 14] = [
+const COLLECTIONS: [(&str, &str, &str); 16] = [
     ("canaries", "flagger.app/v1beta1", "Canary"),
     ("metrictemplates", "flagger.app/v1beta1", "MetricTemplate"),
     ("alertproviders", "flagger.app/v1beta1", "AlertProvider"),
