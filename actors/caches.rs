@@ -38,14 +38,20 @@ use shard::{Listener, Shard};
 pub use view::{Digests, Overlay, Pins, StepView, is_newer};
 
 /// The kinds, and whether only their metadata is watched.
-const KINDS: [(Kind, bool); 9] = [
+const KINDS: [(Kind, bool); 15] = [
     (kinds::CANARY, false),
     (kinds::METRIC_TEMPLATE, false),
     (kinds::ALERT_PROVIDER, false),
     (kinds::DEPLOYMENT, false),
+    (kinds::DAEMON_SET, false),
     (kinds::SERVICE, false),
     (kinds::HTTP_ROUTE, false),
+    (kinds::VIRTUAL_SERVICE, false),
+    (kinds::DESTINATION_RULE, false),
     (kinds::HORIZONTAL_POD_AUTOSCALER, false),
+    (kinds::SCALED_OBJECT, false),
+    (kinds::KNATIVE_SERVICE, false),
+    (kinds::KNATIVE_REVISION, false),
     (kinds::CONFIG_MAP, true),
     (kinds::SECRET, true),
 ];

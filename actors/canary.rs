@@ -5,7 +5,7 @@ use actix::{
     SpawnHandle, WrapFuture,
 };
 use crds::Phase;
-use engine::{ObjectRef, Settings, Step, objects::kinds, step::Input};
+use engine::{ObjectRef, Settings, Step, objects::kinds, seam::Seen, step::Input};
 use futures::FutureExt;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -137,12 +137,13 @@ impl CanaryActor {
         let ring = bell.clone();
         let interest = tools.caches.subscribe(Arc::new(move || ring.ring()));
         let counted = tools.world.instant();
+        let memory = Memory::new(tools.world.now());
         Self {
             at: kinds::CANARY.named(namespace, name),
             tools,
             bell,
             interest,
-            memory: Some(Memory::default()),
+            memory: Some(memory),
             again: false,
             retiring: None,
             farewells: Vec::new(),
@@ -237,7 +238,9 @@ impl CanaryActor {
     }
 
     fn leave(&mut self, retire: Retire, context: &mut Context<Self>) {
-        if retire.gone {
+        // A Canary that was made again meanwhile has an actor of its own, and series.
+        let is_back = matches!(self.tools.caches.object(&self.at), Seen::Present(_));
+        if retire.gone && !is_back {
             self.tools.series.remove(&self.at.namespace, &self.at.name);
         }
         self.obituary.disarm();

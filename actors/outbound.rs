@@ -99,6 +99,7 @@ async fn attempt(pool: &Pool, request: &Request) -> Result<reqwest::Response, Tr
     let method = match request.method {
         Method::Get => reqwest::Method::GET,
         Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
     };
     let mut builder = client.request(method, &request.url);
     for (name, value) in &request.headers {

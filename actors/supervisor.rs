@@ -156,7 +156,6 @@ impl Supervisor {
                 born: self.tools.world.instant(),
             },
         );
-        self.count();
     }
 
     fn let_go(&mut self, key: &str) {
@@ -167,7 +166,6 @@ impl Supervisor {
         if let Some(contact) = child.contact {
             retire(&self.tools.world, contact, Retire { gone: true });
         }
-        self.count();
     }
 
     fn replace_later(&mut self, key: &str, death: &Death, context: &mut Context<Self>) {
@@ -287,8 +285,14 @@ impl Handler<Sort> for Supervisor {
         if let Some(bell) = &self.bell {
             bell.heard();
         }
+        let mut came_or_went = false;
         for (key, news) in self.desk.take() {
+            came_or_went |= news.exists.is_some();
             self.sort(key, &news, context);
+        }
+        // Once for all that came together: a start with thousands of canaries counts a few times.
+        if came_or_went {
+            self.count();
         }
     }
 }

@@ -7,7 +7,15 @@ use actix::ArbiterHandle;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use std::{future::Future, hash::Hasher, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    hash::Hasher,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{runtime::Handle, time::Instant};
 
 /// Handle to tasks, clocks and chance. Cheap to clone.
@@ -20,6 +28,8 @@ struct Inner {
     epoch: Timestamp,
     born: Instant,
     chance: Mutex<StdRng>,
+    /// Milliseconds by which somebody has set the clock; only the test world's can be set.
+    skew: AtomicI64,
 }
 
 enum Place {
@@ -49,6 +59,7 @@ impl World {
             epoch,
             born: Instant::now(),
             chance,
+            skew: AtomicI64::new(0),
         }))
     }
 
@@ -58,9 +69,17 @@ impl World {
             Place::Threads { .. } => wall_clock(),
             Place::Single => {
                 let elapsed = SignedDuration::try_from(self.0.born.elapsed()).unwrap_or(SignedDuration::ZERO);
-                self.0.epoch.checked_add(elapsed).unwrap_or(self.0.epoch)
+                let skew = SignedDuration::from_millis(self.0.skew.load(Ordering::Relaxed));
+                self.0.epoch.checked_add(elapsed + skew).unwrap_or(self.0.epoch)
             }
         }
+    }
+
+    /// Set the test world's wall clock forward or back, as an operator or NTP does. Monotonic time goes on as before. In production
+    /// the clock is the system's, and this does nothing.
+    pub fn jump(&self, by: SignedDuration) {
+        let millis = i64::try_from(by.as_millis()).unwrap_or(0);
+        self.0.skew.fetch_add(millis, Ordering::Relaxed);
     }
 
     /// Monotonic time.

@@ -241,6 +241,12 @@ impl Analysis {
         parsed.unwrap_or(DEFAULT_INTERVAL).max(floor)
     }
 
+    /// Percent of requests that are mirrored, 1 to 100; `None` where none is given, which means all.
+    pub fn mirror_percent(&self) -> Option<i64> {
+        let given = self.mirror_weight.and_then(Number::whole)?;
+        (given > 0).then(|| given.min(100))
+    }
+
     /// Percent of the primary's updated pods that must be available, 0 to 100: a share above 100 could never be reached.
     pub fn primary_ready_threshold(&self) -> i64 {
         whole_or(self.primary_ready_threshold, 100).clamp(0, 100)

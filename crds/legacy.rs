@@ -33,25 +33,18 @@ pub fn modernise(canary: &mut Value) -> Vec<Translation> {
     found
 }
 
-/// Keep the old fields in the schema, so that they are not pruned before [`modernise`] sees them.
+/// Keep the old fields in the schema, so that they are not pruned before [`modernise`] sees them. They take anything: the peer prunes
+/// them whatever they hold, so what cannot be read in them must reach the controller, which says so, and not be refused.
 pub(crate) fn admit(root: &mut Value) {
-    let analysis = &mut root["properties"]["spec"]["properties"]["analysis"];
-    let steps: Map<String, Value> = STEPS
-        .iter()
-        .map(|step| ((*step).to_owned(), analysis["properties"][step].clone()))
-        .collect();
-    analysis["properties"]["promotion"] = json!({
-        "type": "object",
-        "description": "Old form: write these fields directly under analysis.",
-        "properties": steps,
-    });
-    analysis["properties"]["skipAnalysis"] = json!({
-        "type": "boolean",
-        "description": "Old form: write spec.skipAnalysis.",
-    });
-    let mut old = analysis.clone();
-    old["description"] = "Old form: write spec.analysis.".into();
-    root["properties"]["spec"]["properties"]["canaryAnalysis"] = old;
+    let spec = &mut root["properties"]["spec"]["properties"];
+    let analysis = &mut spec["analysis"]["properties"];
+    analysis["promotion"] = anything("Old form: write these fields directly under analysis.");
+    analysis["skipAnalysis"] = anything("Old form: write spec.skipAnalysis.");
+    spec["canaryAnalysis"] = anything("Old form: write spec.analysis.");
+}
+
+fn anything(description: &str) -> Value {
+    json!({"description": description, "x-kubernetes-preserve-unknown-fields": true})
 }
 
 fn modernise_version(canary: &mut Value, found: &mut Vec<Translation>) {

@@ -2,7 +2,7 @@
 //!
 //! What it is: the three kinds as Rust types, their lenient decoding, the defaults that the controller (not the API
 //! server) applies, the CRD manifests generated from these same types, what old documents call things ([`legacy`]) and
-//! what the schema admits although it cannot work ([`problems`]). What it is not: behaviour. Nothing here decides anything.
+//! what the schema admits although it cannot work ([`problems`], and at the API server [`policy`]). What it is not: behaviour. Nothing here decides anything.
 //!
 //! Read in this order: [`canary`], [`service`], [`analysis`], [`status`], then [`decode`], [`problems`] and [`manifest`].
 
@@ -14,6 +14,7 @@ pub mod legacy;
 pub mod manifest;
 pub mod metric_template;
 pub mod number;
+pub mod policy;
 pub mod problems;
 pub mod service;
 mod shape;
@@ -24,6 +25,7 @@ pub use alert_provider::{AlertProvider, AlertProviderSpec};
 pub use canary::{Canary, CanarySpec};
 pub use metric_template::{MetricTemplate, MetricTemplateSpec};
 pub use number::Number;
+pub use shape::PROVIDERS;
 pub use status::{CanaryStatus, Condition, Phase};
 
 /// API group of all three kinds.

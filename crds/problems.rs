@@ -10,6 +10,9 @@ mod checks;
 mod references;
 mod steps;
 
+pub(crate) use checks::{BUILTINS, listed};
+pub(crate) use references::LABEL_MAX;
+
 use crate::Canary;
 
 /// One thing that cannot work.

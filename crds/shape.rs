@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// `spec.provider`: the providers of today, and `supergloo` of the v1alpha3 documents so that its owner hears from us.
-pub(crate) const PROVIDERS: [&str; 20] = [
+pub const PROVIDERS: [&str; 20] = [
     "apisix",
     "appmesh",
     "appmesh:v1beta2",

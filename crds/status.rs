@@ -51,6 +51,9 @@ pub struct CanaryStatus {
     /// `name=value` of the previous run's canary cookie, kept so that it can be expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_session_affinity_cookie: Option<String>,
+    /// Generation of the Canary that this status speaks of, as kstatus reads it. Flagger's schema drops it, so nothing depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
     /// `Promoted`, and what the owner should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
@@ -60,7 +63,7 @@ pub struct CanaryStatus {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// `Promoted`, `Held` or `Accepted`.
+    /// `Promoted`, `Held`, `Accepted`, and for GitOps tools `Ready`, `Reconciling` and `Stalled`.
     #[serde(rename = "type")]
     pub kind: String,
     /// `True`, `False` or `Unknown`.

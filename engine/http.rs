@@ -12,7 +12,7 @@ pub use wording::{excerpt, status_text};
 /// A request that an actor shall send. Its `Debug` and `Serialize` forms leave out the values of headers: they may be credentials.
 #[derive(Clone, PartialEq, Serialize)]
 pub struct Request {
-    /// `GET` or `POST`.
+    /// What is asked.
     pub method: Method,
     /// Absolute URL.
     pub url: String,
@@ -37,6 +37,8 @@ pub enum Method {
     Get,
     /// POST.
     Post,
+    /// PUT.
+    Put,
 }
 
 /// An answer, its body cut at [`BODY_BYTES_MAX`].

@@ -2,21 +2,25 @@
 //! and in production as a counter (peers.md 5.2). S1, S2, S3, S5, S7 and L2 are here. S4 is the election's, S6 `begin::take_over`'s;
 //! L1 and L4 are properties of whole runs (`step/tests/explore.rs`, `step/tests/crash.rs`), L3 and L5 of the actors.
 
-use crds::{Canary, Phase};
+use crds::{Canary, CanaryStatus, Phase};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     json::merge,
+    metrics::policy::{self, Policy},
     objects::{self, kinds},
-    revision,
     routes::{self, Context, Split},
-    seam::{Act, Seen, Step, Write},
+    seam::{Act, Check, Seen, Step, Write},
     settings::INTERVAL_FLOOR,
-    status::HELD,
+    status::{ACCEPTED, HELD},
     step::Input,
+    workloads::{
+        Workload,
+        knative::{PRIMARY_REVISION, latest},
+    },
 };
 
 /// A broken invariant.
@@ -30,11 +34,14 @@ pub struct Violation {
 
 /// Weights of every route write sum to 100.
 pub const WEIGHTS_SUM: &str = "S1-sum";
+/// Where the canary has no share, no rule leads to it: no cookie keeps a user on a version that was rolled back.
+pub const NO_LEAK: &str = "S1-leak";
 /// No write raises the share of a version that has no available pods while the other one has some.
 pub const NEVER_DARK: &str = "S1-dark";
 /// The only version with available pods is never scaled down.
 pub const LAST_STANDING: &str = "S2";
-/// Only a revision that was analysed, with failed checks below the threshold, or one whose analysis the user skips, reaches the primary.
+/// Only a revision that was analysed, whose last check passed in the very step that copies it, with failed checks below the threshold,
+/// reaches the primary; or one whose analysis the user skips; or, before there ever was a ready primary, the one that serves.
 pub const ANALYSED_ONLY: &str = "S3";
 /// A step writes only inside its canary's namespace.
 pub const OWN_NAMESPACE: &str = "S5";
@@ -51,7 +58,9 @@ const SLACK: Duration = Duration::from_mins(1);
 
 /// Check one answer of `step` against what it was told.
 pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
-    let Step::Do(writes) = step else { return Vec::new() };
+    let Step::Do { writes, checks } = step else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     rests_while_suspended(input, writes, &mut found);
     for write in writes {
@@ -59,24 +68,27 @@ pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
         stays_at_home(input, write, &mut found);
         keeps_traffic_lit(input, write, &mut found);
         keeps_last_standing(input, write, &mut found);
-        promotes_analysed_only(input, write, &mut found);
+        promotes_analysed_only(input, write, checks, &mut found);
     }
     found
 }
 
 /// The phase of a run that has lasted longer than it may (L2). A status is written whenever a run moves, so its age is the time that
 /// nothing has moved: at most until the next check, then until the deadline for pods. Phases that wait for a person by name are
-/// exempt; so is initialisation, which has no deadline: the traffic has not been touched yet.
-pub fn overdue(canary: &Canary, now: Timestamp) -> Option<Violation> {
+/// exempt: a gate, a suspension, a spec that was refused.
+pub fn overdue(canary: &Canary, watched_since: Option<Timestamp>, now: Timestamp) -> Option<Violation> {
     let status = canary.status.as_ref()?;
     let runs = matches!(
         status.phase,
-        Phase::Progressing | Phase::Promoting | Phase::Finalising | Phase::Terminating
+        Phase::Initializing | Phase::Progressing | Phase::Promoting | Phase::Finalising | Phase::Terminating
     );
-    if !runs || canary.spec.suspend == Some(true) || status.condition(HELD).is_some() {
+    let is_refused = status.condition(ACCEPTED).is_some_and(|told| told.status == "False");
+    if !runs || is_refused || canary.spec.suspend == Some(true) || status.condition(HELD).is_some() {
         return None;
     }
-    let since = status.last_transition_time?;
+    let since = status
+        .last_transition_time?
+        .max(watched_since.unwrap_or(Timestamp::MIN));
     let interval = canary
         .spec
         .analysis
@@ -141,28 +153,44 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
         .as_deref()
         .unwrap_or(&input.settings.mesh_provider);
     let Some(provider) = routes::provider(name) else { return };
-    if !provider.objects(input.canary).contains(&write.object) {
+    let objects = provider.objects(input.canary);
+    let Some(place) = objects.iter().position(|at| *at == write.object) else {
         return;
+    };
+    let seen: Vec<Seen> = objects.iter().map(|at| input.view.object(at)).collect();
+    let before: Vec<Option<&Value>> = seen.iter().map(|seen| seen.present().map(|object| &**object)).collect();
+    let written = after(write, before.get(place).copied().flatten());
+    let mut next = before.clone();
+    if let Some(object) = next.get_mut(place) {
+        *object = Some(&written);
     }
-    let seen = input.view.object(&write.object);
-    let before = seen.present().map(|object| &**object);
-    let next = after(write, before);
-    let split = |object: &Value| {
+    let split = |current: Vec<Option<&Value>>| {
         let context = Context {
             canary: input.canary,
-            current: vec![Some(object)],
+            current,
             selector_key: None,
+            entropy: 0,
         };
         provider.observed(&context).ok()
     };
-    let Some(wanted) = split(&next) else { return };
-    if wanted.primary + wanted.canary != 100 || !shared_rules_sum(&next) {
+    let Some(wanted) = split(next) else { return };
+    if wanted.primary + wanted.canary != 100
+        || !shared_rules(&written).all(|weights| weights.values().sum::<i64>() == 100)
+    {
         found.push(Violation {
             id: WEIGHTS_SUM,
             what: format!("{} gets {}/{}", write.object, wanted.primary, wanted.canary),
         });
     }
-    let was = before.and_then(split).unwrap_or(Split::PRIMARY);
+    let target = input.canary.spec.canary_service_name();
+    let leaks = |weights: BTreeMap<&str, i64>| weights.get(target.as_str()).is_some_and(|weight| *weight > 0);
+    if wanted.canary == 0 && shared_rules(&written).any(leaks) {
+        found.push(Violation {
+            id: NO_LEAK,
+            what: format!("{} has a rule that leads to the canary at 100/0", write.object),
+        });
+    }
+    let was = split(before).unwrap_or(Split::PRIMARY);
     let (primary, canary) = available(input);
     let dark = (wanted.primary > was.primary && primary == 0 && canary > 0)
         || (wanted.canary > was.canary && canary == 0 && primary > 0);
@@ -175,25 +203,33 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
     }
 }
 
-/// Whether the raw weights of every rule with several backends sum to 100. `observed` reads weights as shares, so it cannot tell.
-fn shared_rules_sum(route: &Value) -> bool {
-    let rules = route["spec"]["rules"].as_array().into_iter().flatten();
+/// The raw weights of every rule with several backends, by backend, in any provider's form. `observed` reads weights as shares, and one rule
+/// only.
+fn shared_rules(route: &Value) -> impl Iterator<Item = BTreeMap<&str, i64>> {
+    let lists = ["rules", "http", "tcp"].map(|list| route["spec"][list].as_array());
+    let rules = lists.into_iter().flatten().flatten();
     rules
-        .filter_map(|rule| rule["backendRefs"].as_array())
+        .filter_map(|rule| rule["backendRefs"].as_array().or_else(|| rule["route"].as_array()))
         .filter(|backends| backends.len() > 1)
-        .all(|backends| {
-            let weights = backends.iter().map(|backend| backend["weight"].as_i64().unwrap_or(1));
-            weights.sum::<i64>() == 100
-        })
+        .map(|backends| backends.iter().filter_map(share).collect())
+}
+
+fn share(backend: &Value) -> Option<(&str, i64)> {
+    let name = backend["name"]
+        .as_str()
+        .or_else(|| backend["destination"]["host"].as_str())?;
+    Some((name, backend["weight"].as_i64().unwrap_or(1)))
 }
 
 fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
     let spec = &input.canary.spec;
-    if write.object.kind != kinds::DEPLOYMENT {
+    let workload = workload(input);
+    if write.object.kind != workload.kind() || !matches!(write.act, Act::Merge { .. }) {
         return;
     }
-    let Act::Merge { patch, .. } = &write.act else { return };
-    if patch["spec"]["replicas"].as_i64() != Some(0) {
+    let seen = input.view.object(&write.object);
+    let next = after(write, seen.present().map(|object| &**object));
+    if workload.replicas(&next) != 0 {
         return;
     }
     let (primary, canary) = available(input);
@@ -210,48 +246,81 @@ fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violati
     }
 }
 
-fn promotes_analysed_only(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
+fn promotes_analysed_only(input: &Input<'_>, write: &Write, checks: &[Check], found: &mut Vec<Violation>) {
     let spec = &input.canary.spec;
-    let is_primary = write.object.kind == kinds::DEPLOYMENT && write.object.name == spec.primary_name();
+    let workload = workload(input);
+    let is_primary = write.object.kind == workload.kind() && write.object.name == workload.primary_name(spec);
     let (true, Act::Merge { patch, .. }) = (is_primary, &write.act) else {
         return;
     };
-    if patch["spec"].get("template").is_none() {
-        return;
-    }
     let status = input.canary.status.clone().unwrap_or_default();
     let target = input
         .view
-        .object(&kinds::DEPLOYMENT.named(input.canary.namespace(), &spec.target_ref.name));
-    let revision = target.present().map(|target| revision::of_deployment(target));
+        .object(&workload.kind().named(input.canary.namespace(), &spec.target_ref.name));
+    let carries = match workload {
+        Workload::Deployment | Workload::DaemonSet => patch["spec"].get("template").is_some(),
+        Workload::Service => patch.get("spec").is_some(),
+        // A lost annotation that is put back names no other revision than before.
+        Workload::Knative => {
+            let name = patch["metadata"]["annotations"][PRIMARY_REVISION].as_str();
+            let latest = target.present().and_then(|target| latest(target));
+            status.phase.is_running() && name.is_some() && name == latest
+        }
+    };
+    if !carries {
+        return;
+    }
+    let revision = target.present().map(|target| workload.revision(target));
     let analysed = revision == status.last_applied_spec;
     let threshold = spec.analysis.as_ref().map_or(1, crds::analysis::Analysis::threshold);
     let in_time = matches!(status.phase, Phase::Progressing | Phase::WaitingPromotion);
-    let allowed = spec.skips_analysis() || status.failed_checks < threshold;
-    if !(analysed && in_time && allowed) {
-        let what = format!(
-            "{} in {} with {} failed checks",
-            write.object, status.phase, status.failed_checks
-        );
-        found.push(Violation {
-            id: ANALYSED_ONLY,
-            what,
-        });
+    let measured = spec
+        .analysis
+        .as_ref()
+        .is_none_or(|analysis| analysis.metrics.is_empty())
+        || !checks.is_empty();
+    // What the owner has the run ignore is no failure (AN-12); a verdict that says bad never is.
+    let bad = |check: &&Check| policy::of(input.canary, check.verdict) != Policy::Ignore;
+    let failing = checks.iter().filter(bad).count();
+    let passed = measured && failing == 0;
+    let allowed = spec.skips_analysis() || (passed && status.failed_checks < threshold);
+    if is_first_primary(input, &status) || (analysed && in_time && allowed) {
+        return;
     }
+    found.push(Violation {
+        id: ANALYSED_ONLY,
+        what: format!(
+            "{} in {} with {} failed checks before and {failing} of {} now",
+            write.object,
+            status.phase,
+            status.failed_checks,
+            checks.len()
+        ),
+    });
+}
+
+/// Initialisation mends a first primary that has no pods: nothing is promoted, the target serves (W-16).
+fn is_first_primary(input: &Input<'_>, status: &CanaryStatus) -> bool {
+    let promoted = status.last_promoted_spec.as_deref().unwrap_or_default();
+    let (primary, canary) = available(input);
+    let starts = status.phase.is_initializing() || status.phase == Phase::Failed;
+    starts && promoted.is_empty() && primary == 0 && canary > 0
 }
 
 /// Available pods of primary and target.
 fn available(input: &Input<'_>) -> (i64, i64) {
-    let spec = &input.canary.spec;
+    let (spec, workload) = (&input.canary.spec, workload(input));
     let of = |name: &str| {
         let seen = input
             .view
-            .object(&kinds::DEPLOYMENT.named(input.canary.namespace(), name));
-        seen.present()
-            .and_then(|object| object["status"]["availableReplicas"].as_i64())
-            .unwrap_or(0)
+            .object(&workload.kind().named(input.canary.namespace(), name));
+        seen.present().map_or(0, |object| workload.available(object))
     };
-    (of(&spec.primary_name()), of(&spec.target_ref.name))
+    (of(&workload.primary_name(spec)), of(&spec.target_ref.name))
+}
+
+fn workload(input: &Input<'_>) -> Workload {
+    Workload::of(&input.canary.spec.target_ref).unwrap_or(Workload::Deployment)
 }
 
 /// The object as the write leaves it.

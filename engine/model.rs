@@ -5,7 +5,10 @@
 use crds::{Canary, Phase, legacy::Translation};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     ObjectRef, Settings,
@@ -13,7 +16,7 @@ use crate::{
     http::Request,
     invariants::{self, Violation},
     json::{merge, set},
-    objects::{kinds, resource_version},
+    objects::{Kind, kinds, resource_version},
     seam::{Act, Alert, Ask, Done, Event, HookCall, Outcome, Seen, Step, Trouble, View, Write},
     step::{Input, step},
 };
@@ -49,6 +52,10 @@ pub struct Model {
     pub fault: Fault,
     /// When the last check was made.
     pub last_check: Option<Timestamp>,
+    /// Since when the controller runs, if that matters.
+    pub watched_since: Option<Timestamp>,
+    /// Kinds that are not installed.
+    uninstalled: BTreeSet<Kind>,
     /// Writes so far, status writes included.
     pub writes: usize,
     /// After this many writes the controller stops dead.
@@ -77,10 +84,13 @@ pub enum End {
 }
 
 /// The cluster as it was when a step began.
-struct Pinned(BTreeMap<ObjectRef, Arc<Value>>);
+struct Pinned(BTreeMap<ObjectRef, Arc<Value>>, BTreeSet<Kind>);
 
 impl View for Pinned {
     fn object(&self, of: &ObjectRef) -> Seen {
+        if self.1.contains(&of.kind) {
+            return Seen::NoSuchKind;
+        }
         self.0
             .get(of)
             .map_or(Seen::Absent, |object| Seen::Present(object.clone()))
@@ -98,16 +108,28 @@ impl Model {
     pub fn new(now: Timestamp, canary: &Value, objects: impl IntoIterator<Item = (ObjectRef, Value)>) -> Self {
         let text = |path: &str| canary["metadata"][path].as_str().unwrap_or_default().to_owned();
         let canary_at = kinds::CANARY.named(&text("namespace"), &text("name"));
-        let mut model = Self {
+        let mut model = Self::empty(now, canary_at.clone());
+        model.put(canary_at, canary.clone());
+        for (at, object) in objects {
+            model.put(at, object);
+        }
+        model
+    }
+
+    /// Nothing in it, and every answer is good.
+    fn empty(now: Timestamp, canary_at: ObjectRef) -> Self {
+        Self {
             objects: BTreeMap::new(),
             version: 0,
             now,
             settings: Settings::default(),
-            canary_at: canary_at.clone(),
+            canary_at,
             hooks: Box::new(|_, _| Ok(answer(200, ""))),
             queries: Box::new(|_, _| Ok(answer(200, &vector("100")))),
             fault: Box::new(|_| Ok(())),
             last_check: None,
+            watched_since: None,
+            uninstalled: BTreeSet::new(),
             writes: 0,
             stop_after: None,
             events: Vec::new(),
@@ -116,12 +138,14 @@ impl Model {
             decisions: Vec::new(),
             violations: Vec::new(),
             keeps_trajectory: true,
-        };
-        model.put(canary_at, canary.clone());
-        for (at, object) in objects {
-            model.put(at, object);
         }
-        model
+    }
+
+    /// Remove a kind with all its objects.
+    pub fn uninstall(&mut self, kind: Kind) {
+        self.objects.retain(|at, _| at.kind != kind);
+        self.uninstalled.insert(kind);
+        self.version += 1;
     }
 
     /// Store an object as a new version.
@@ -190,12 +214,12 @@ impl Model {
         let mut evidence = Vec::new();
         let mut first = None;
         let (mut canary, legacy) = self.decoded();
-        let view = Pinned(self.objects.clone());
+        let view = Pinned(self.objects.clone(), self.uninstalled.clone());
         for _ in 0..ROUNDS_MAX {
             let answer = self.ask_engine(&canary, &legacy, &view, &evidence);
             match answer {
                 Step::Ask(asks) => evidence.extend(asks.iter().map(|ask| self.answer(&canary, ask))),
-                Step::Do(writes) => match self.apply(&writes) {
+                Step::Do { writes, .. } => match self.apply(&writes) {
                     Some(outcomes) => evidence.extend(outcomes),
                     None => return End::Stopped,
                 },
@@ -245,6 +269,7 @@ impl Model {
             settings: &self.settings,
             evidence,
             last_check: self.last_check,
+            watched_since: self.watched_since,
             now: self.now,
             entropy: 7,
         };

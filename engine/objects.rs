@@ -49,6 +49,8 @@ pub mod kinds {
     pub const ALERT_PROVIDER: Kind = kind("flagger.app", "v1beta1", "AlertProvider", "alertproviders");
     /// apps Deployment.
     pub const DEPLOYMENT: Kind = kind("apps", "v1", "Deployment", "deployments");
+    /// apps DaemonSet.
+    pub const DAEMON_SET: Kind = kind("apps", "v1", "DaemonSet", "daemonsets");
     /// core Service.
     pub const SERVICE: Kind = kind("", "v1", "Service", "services");
     /// core ConfigMap.
@@ -62,8 +64,18 @@ pub mod kinds {
         "HorizontalPodAutoscaler",
         "horizontalpodautoscalers",
     );
+    /// Knative Service.
+    pub const KNATIVE_SERVICE: Kind = kind("serving.knative.dev", "v1", "Service", "services");
+    /// Knative Revision.
+    pub const KNATIVE_REVISION: Kind = kind("serving.knative.dev", "v1", "Revision", "revisions");
+    /// KEDA ScaledObject.
+    pub const SCALED_OBJECT: Kind = kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects");
     /// Gateway API HTTPRoute.
     pub const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+    /// Istio VirtualService.
+    pub const VIRTUAL_SERVICE: Kind = kind("networking.istio.io", "v1beta1", "VirtualService", "virtualservices");
+    /// Istio DestinationRule.
+    pub const DESTINATION_RULE: Kind = kind("networking.istio.io", "v1beta1", "DestinationRule", "destinationrules");
 }
 
 /// Annotation value that stops GitOps tools from undoing a generated object (services.md 1).

@@ -7,6 +7,12 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+mod daemon_set;
+mod knative;
+
+pub use daemon_set::daemon_set;
+pub use knative::revision;
+
 /// Answer of a readiness check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
@@ -32,6 +38,25 @@ pub enum Side {
     Canary,
 }
 
+/// What readiness is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// `<name>.<namespace>`, as messages name it.
+    pub name: &'a str,
+    /// What it is, as messages name it: `deployment`, `daemonset`, …
+    pub noun: &'a str,
+    /// Share of updated pods that must be available; rounded up, and never less than one pod (W-12, W-13).
+    pub threshold_percent: i64,
+    /// The Canary's `progressDeadlineSeconds`.
+    pub deadline_seconds: i64,
+    /// The start of this wait: neither a fix that is pushed late nor an old condition inherits a clock (W-14, W-15).
+    pub since: Timestamp,
+    /// The time.
+    pub now: Timestamp,
+    /// Whose pods they are.
+    pub side: Side,
+}
+
 /// What the Deployment's status tells, in pods.
 struct Counts {
     desired: i64,
@@ -40,27 +65,15 @@ struct Counts {
     available: i64,
 }
 
-/// Readiness of a Deployment (workloads.md 13.1).
+/// Readiness of a Deployment (workloads.md 13.1). `workload`: `None` when there is none.
 ///
-/// - `workload`: `None` when there is none.
-/// - `name`: `<name>.<namespace>`, as messages name it.
-/// - `threshold_percent`: share of updated pods that must be available; rounded up, and never less than one pod (W-12, W-13).
-/// - `deadline_seconds`: the Canary's `progressDeadlineSeconds`. It counts from `since`, the start of this wait, or from the
-///   loss of availability if that came later: neither a fix that is pushed late nor an old condition inherits a clock (W-14, W-15).
+/// The deadline counts from the start of this wait, or from the loss of availability if that came later.
 ///
 /// Zero desired pods are not ready, but nothing to give up for: someone, or a scaler, may bring them back. A spec that the
 /// Deployment controller has not seen yet is not ready either; all other status is older than it, so no deadline is judged.
-pub fn deployment(
-    workload: Option<&Value>,
-    name: &str,
-    threshold_percent: i64,
-    deadline_seconds: i64,
-    since: Timestamp,
-    now: Timestamp,
-    side: Side,
-) -> Readiness {
-    let waiting = |cause: String| not_ready(side, name, &cause, false, None);
-    let short_name = name.split('.').next().unwrap_or_default();
+pub fn deployment(workload: Option<&Value>, terms: &Terms<'_>) -> Readiness {
+    let waiting = |cause: String| terms.not_ready(&cause, false, None);
+    let short_name = terms.short_name();
     let Some(workload) = workload else {
         return waiting(format!("deployment \"{short_name}\" not found"));
     };
@@ -74,27 +87,27 @@ pub fn deployment(
     if condition(workload, "Progressing").is_some_and(|progressing| progressing["reason"] == "ProgressDeadlineExceeded")
     {
         let cause = format!("deployment \"{short_name}\" exceeded its progress deadline");
-        return not_ready(side, name, &cause, true, None);
+        return terms.not_ready(&cause, true, None);
     }
-    let Some(shortfall) = counts.shortfall(threshold_percent) else {
-        return Readiness::Ready;
-    };
-    let deadline = deadline(workload, deadline_seconds, since);
-    let is_over = deadline.is_some_and(|deadline| now >= deadline);
-    // The peer says nothing of the deadline, so that nobody learns why the run ended (observed A4).
-    let reason = if is_over {
-        format!("; exceeded its progressDeadlineSeconds: {deadline_seconds}")
-    } else {
-        String::new()
-    };
-    let cause = format!("waiting for rollout to finish: {shortfall}{reason}");
-    not_ready(side, name, &cause, is_over, deadline)
+    match counts.shortfall(terms.threshold_percent) {
+        None => Readiness::Ready,
+        Some(shortfall) => {
+            let deadline = deadline(workload, terms.deadline_seconds, terms.since);
+            terms.until(&shortfall, deadline)
+        }
+    }
 }
 
 /// Whether the workload's controller has seen its present spec. Until then its status speaks of an older one.
 pub fn is_observed(workload: &Value) -> bool {
     let generation = workload["metadata"]["generation"].as_i64().unwrap_or(0);
     workload["status"]["observedGeneration"].as_i64().unwrap_or(0) >= generation
+}
+
+/// The share of these pods that is needed: rounded up, at least one.
+fn share(pods: i64, threshold_percent: i64) -> i64 {
+    let threshold = threshold_percent.clamp(0, 100);
+    (pods.saturating_mul(threshold).saturating_add(99) / 100).max(1)
 }
 
 /// When the Canary's deadline passes; none while enough pods are available for the Deployment's own terms, such as in a rolling
@@ -115,15 +128,36 @@ fn condition<'a>(workload: &'a Value, kind: &str) -> Option<&'a Value> {
     conditions.iter().find(|condition| condition["type"] == kind)
 }
 
-fn not_ready(side: Side, name: &str, cause: &str, is_final: bool, deadline: Option<Timestamp>) -> Readiness {
-    let who = match side {
-        Side::Primary => "",
-        Side::Canary => "canary deployment ",
-    };
-    Readiness::NotReady {
-        message: format!("{who}{name} not ready: {cause}"),
-        final_: is_final,
-        deadline,
+// === impl Terms ===
+
+impl<'a> Terms<'a> {
+    fn short_name(&self) -> &'a str {
+        self.name.split('.').next().unwrap_or_default()
+    }
+
+    /// A rollout that lacks something, until its deadline.
+    fn until(&self, shortfall: &str, deadline: Option<Timestamp>) -> Readiness {
+        let is_over = deadline.is_some_and(|deadline| self.now >= deadline);
+        // The peer says nothing of the deadline, so that nobody learns why the run ended (observed A4).
+        let reason = if is_over {
+            format!("; exceeded its progressDeadlineSeconds: {}", self.deadline_seconds)
+        } else {
+            String::new()
+        };
+        let cause = format!("waiting for rollout to finish: {shortfall}{reason}");
+        self.not_ready(&cause, is_over, deadline)
+    }
+
+    fn not_ready(&self, cause: &str, is_final: bool, deadline: Option<Timestamp>) -> Readiness {
+        let who = match self.side {
+            Side::Primary => String::new(),
+            Side::Canary => format!("canary {} ", self.noun),
+        };
+        Readiness::NotReady {
+            message: format!("{who}{} not ready: {cause}", self.name),
+            final_: is_final,
+            deadline,
+        }
     }
 }
 
@@ -157,9 +191,7 @@ impl Counts {
             total,
             available,
         } = self;
-        let threshold = threshold_percent.clamp(0, 100);
-        // Rounded up, at least one pod.
-        let need = (updated.saturating_mul(threshold).saturating_add(99) / 100).max(1);
+        let need = share(*updated, threshold_percent);
         if updated < desired {
             return Some(format!("{updated} of {desired} new replicas updated so far"));
         }

@@ -6,12 +6,21 @@
 //! [`Provider::desired`] always carries the split that is asked for, so repairing a foreign edit at weight 40 leaves 40 (the peer falls
 //! back to 100/0: RM-1, W-8).
 
+mod affinity;
 mod gateway_api;
+mod istio;
+mod kept;
+mod knative;
 mod kubernetes;
+mod order;
 #[cfg(test)]
 mod tests;
 
-use crds::{Canary, analysis::Strategy, service::Service};
+use crds::{
+    Canary,
+    analysis::Strategy,
+    service::{HttpMatch, Service},
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -19,29 +28,16 @@ use crate::{
     ObjectRef, Write, json as tree, objects,
     services::{self, BadPort},
 };
+use affinity::Rules;
+
+pub use affinity::Cookies;
 
 /// The providers, one line each.
-const PROVIDERS: [&Provider; 2] = [&gateway_api::V1, &kubernetes::PROVIDER];
-
-/// Providers of the contract (routers-mesh.md 0.3, routers-ingress.md) that this version does not have yet.
-const PLANNED: [&str; 17] = [
-    "apisix",
-    "appmesh",
-    "appmesh:v1beta2",
-    "contour",
-    "gatewayapi:v1beta1",
-    "gloo",
-    "istio",
-    "knative",
-    "kuma",
-    "linkerd",
-    "nginx",
-    "osm",
-    "skipper",
-    "smi:v1alpha1",
-    "smi:v1alpha2",
-    "smi:v1alpha3",
-    "traefik",
+const PROVIDERS: [&Provider; 4] = [
+    &gateway_api::V1,
+    &istio::PROVIDER,
+    &kubernetes::PROVIDER,
+    &knative::PROVIDER,
 ];
 
 /// How traffic is shared, in percent; `primary` and `canary` sum to 100.
@@ -83,8 +79,8 @@ pub struct Context<'a> {
     pub current: Vec<Option<&'a Value>>,
     /// Key of the selector label. Where the Canary has a `service.apex` block, the route carries `<key>: <apex>` (routers-mesh.md 0.5).
     pub selector_key: Option<&'a str>,
-    // Seam: session affinity (routers-mesh.md 0.9) adds `cookies: Option<Cookies<'a>>` here, made by the caller from the status. Rules
-    // for them belong in front of the weighted rule, which `observed` reads as the last one.
+    /// Chance for the value of a new cookie; the same at every replay of one step. Reading an object needs none.
+    pub entropy: u64,
 }
 
 /// A traffic provider.
@@ -97,9 +93,10 @@ pub struct Provider {
     /// Whether it answers to this value of `spec.provider` or `-mesh-provider`.
     claims: fn(&str) -> bool,
     objects: fn(&Canary) -> Vec<ObjectRef>,
-    desired: fn(&Context<'_>, Split) -> Result<Vec<Value>, Refused>,
+    desired: fn(&Context<'_>, Split, &Rules) -> Result<Vec<Value>, Refused>,
     observed: fn(&Context<'_>) -> Result<Split, Unready>,
     accepted: fn(&Context<'_>) -> Result<(), Unready>,
+    reverted: fn(&Context<'_>) -> Vec<Option<Value>>,
 }
 
 /// Why a Canary cannot be routed as it is written. Only an edit of the Canary helps.
@@ -155,7 +152,7 @@ pub fn hint(name: &str) -> String {
         "supergloo" => {
             "provider \"supergloo\" went with the project of that name: use the provider of your mesh".to_owned()
         }
-        planned if PLANNED.contains(&planned) => {
+        planned if crds::PROVIDERS.contains(&planned) => {
             format!("provider {planned:?} is not supported by this version; supported are {known}")
         }
         unknown => format!("provider {unknown:?} is not known; supported are {known}"),
@@ -211,7 +208,30 @@ impl Provider {
     /// The objects as they must be for this split, whole, in the order of [`Self::objects`]; made from the current ones, so that
     /// foreign fields survive and a second pass finds nothing to do.
     pub fn desired(&self, context: &Context<'_>, split: Split) -> Result<Vec<Value>, Refused> {
-        (self.desired)(context, split)
+        let analysis = context.canary.spec.analysis.as_ref();
+        let cookies = self.cookies(context, split);
+        let rules = analysis
+            .zip(cookies)
+            .map(|(analysis, cookies)| cookies.rules(analysis, split));
+        (self.desired)(context, split, &rules.unwrap_or_default())
+    }
+
+    /// The cookies that the objects carry at this split; `None` without session affinity. They belong into the status that is saved
+    /// after the objects are written.
+    pub fn cookies(&self, context: &Context<'_>, split: Split) -> Option<Cookies> {
+        let observed = self.observed(context).ok();
+        Cookies::of(context, split, observed).filter(|_| self.capabilities.affinity)
+    }
+
+    /// Why this Canary cannot be routed as it is written, whatever there is in the cluster.
+    pub fn refused(&self, canary: &Canary) -> Option<Refused> {
+        let context = Context {
+            canary,
+            current: vec![None; self.objects(canary).len()],
+            selector_key: None,
+            entropy: 0,
+        };
+        self.desired(&context, Split::PRIMARY).err()
     }
 
     /// The writes that bring the objects to this split; empty where nothing differs.
@@ -233,6 +253,15 @@ impl Provider {
     pub fn accepted(&self, context: &Context<'_>) -> Result<(), Unready> {
         (self.accepted)(context)
     }
+
+    /// The writes that bring back what objects said that were there before the Canary (`revertOnDeletion`, routers-mesh.md 0.8).
+    pub fn reverts(&self, context: &Context<'_>) -> Vec<Write> {
+        let objects = self.objects(context.canary).into_iter().enumerate();
+        objects
+            .zip((self.reverted)(context))
+            .filter_map(|((at, object), desired)| Write::towards(object, context.at(at), desired?))
+            .collect()
+    }
 }
 
 // === impl Refused ===
@@ -251,6 +280,13 @@ impl Refused {
 impl<'a> Context<'a> {
     fn at(&self, place: usize) -> Option<&'a Value> {
         self.current.get(place).copied().flatten()
+    }
+
+    /// Whom an A/B test chooses. Nobody where the analysis is skipped, so that what it says never stands in the way of an emergency release.
+    fn chosen(&self) -> &'a [HttpMatch] {
+        let analysis = self.canary.spec.analysis.as_ref();
+        let analysis = analysis.filter(|_| !self.canary.spec.skips_analysis());
+        analysis.map_or(&[], |analysis| &analysis.matches)
     }
 
     fn service(&self) -> Result<&'a Service, Refused> {

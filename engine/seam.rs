@@ -42,7 +42,12 @@ pub enum Step {
     /// Answer these, all at once; one [`Outcome`] each, in this order.
     Ask(Vec<Ask>),
     /// Write these, in this order, up to the first failure; one [`Outcome::Wrote`] each, [`Trouble::Skipped`] after a failure.
-    Do(Vec<Write>),
+    Do {
+        /// What to write.
+        writes: Vec<Write>,
+        /// The checks that this step has judged so far: what the writes rest on.
+        checks: Vec<Check>,
+    },
     /// The step has ended.
     Done(Box<Done>),
 }

@@ -40,7 +40,7 @@ pub enum Role {
 }
 
 /// Selector label detected on the target, such as `app: web` (workloads.md 4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
     /// Key of the label.
     pub key: String,

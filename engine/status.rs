@@ -11,11 +11,30 @@ pub const HELD: &str = "Held";
 /// older form that is translated.
 pub const ACCEPTED: &str = "Accepted";
 
+/// kstatus: True while the primary runs what the target says.
+pub const READY: &str = "Ready";
+/// kstatus: there while a release is on its way.
+pub const RECONCILING: &str = "Reconciling";
+/// kstatus: there while nothing will move before somebody changes something.
+pub const STALLED: &str = "Stalled";
+/// Reason of [`ACCEPTED`] when a metric's query cannot be made. It holds nothing up, so the canary is not stalled by it.
+pub const UNUSABLE_METRIC: &str = "MetricUnusable";
+/// Reason of [`READY`] before there is a phase.
+const PENDING: &str = "Pending";
+
 /// A status in the making: the stored one with changes on top.
 #[derive(Clone, Debug)]
 pub struct Draft {
     next: CanaryStatus,
     now: Timestamp,
+    moves: bool,
+}
+
+/// What a GitOps tool is told, as kstatus has it: True is current, Unknown is in progress, False has failed.
+struct Health {
+    ready: &'static str,
+    reason: String,
+    message: String,
 }
 
 // === impl Draft ===
@@ -26,7 +45,22 @@ impl Draft {
         Self {
             next: stored.cloned().unwrap_or_default(),
             now: Timestamp::from_second(now.as_second()).unwrap_or(now),
+            moves: true,
         }
+    }
+
+    /// The generation of the Canary that this status speaks of.
+    #[must_use]
+    pub fn observing(mut self, generation: Option<i64>) -> Self {
+        self.next.observed_generation = generation;
+        self
+    }
+
+    /// The canary has not moved: the time of the last move stays.
+    #[must_use]
+    pub fn unmoved(mut self) -> Self {
+        self.moves = false;
+        self
     }
 
     /// Enter a phase. `kind` is the target's kind, for the text; `note` replaces the text that the phase brings.
@@ -74,10 +108,55 @@ impl Draft {
         self
     }
 
-    /// The new status, its `lastTransitionTime` set to now.
-    pub fn finish(mut self) -> CanaryStatus {
-        self.next.last_transition_time = Some(self.now);
-        self.next
+    /// The new status, its `lastTransitionTime` set to now. The conditions for GitOps tools follow from the others, so they never cost
+    /// a write of their own.
+    pub fn finish(self) -> CanaryStatus {
+        let health = Health::of(&self.next);
+        let Health { ready, reason, message } = &health;
+        let told = self.condition(READY, ready, reason, message.clone());
+        let told = told.only_if(*ready == "Unknown", RECONCILING, &health);
+        let mut told = told.only_if(*ready == "False", STALLED, &health);
+        if told.moves {
+            told.next.last_transition_time = Some(told.now);
+        }
+        told.next
+    }
+
+    fn only_if(self, holds: bool, kind: &str, health: &Health) -> Self {
+        if holds {
+            return self.condition(kind, "True", &health.reason, health.message.clone());
+        }
+        self.without(kind)
+    }
+}
+
+// === impl Health ===
+
+impl Health {
+    fn of(status: &CanaryStatus) -> Self {
+        let refused = status.condition(ACCEPTED);
+        let refused = refused.filter(|told| told.status == "False" && told.reason != UNUSABLE_METRIC);
+        if let Some(refused) = refused {
+            return Self {
+                ready: "False",
+                reason: refused.reason.clone(),
+                message: refused.message.clone().unwrap_or_default(),
+            };
+        }
+        let ready = match status.phase {
+            Phase::Initialized | Phase::Succeeded => "True",
+            Phase::Failed => "False",
+            _ => "Unknown",
+        };
+        let message = status.condition(PROMOTED).and_then(|told| told.message.clone());
+        Self {
+            ready,
+            reason: match status.phase {
+                Phase::New => PENDING.to_owned(),
+                phase => phase.as_str().to_owned(),
+            },
+            message: message.unwrap_or_default(),
+        }
     }
 }
 

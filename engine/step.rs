@@ -19,12 +19,14 @@ mod context;
 mod ensure;
 mod gates;
 mod outage;
+mod pods;
 mod prepare;
 mod promote;
 mod providers;
 mod queries;
 mod rollback;
 mod rollout;
+mod scaler;
 mod strategy;
 mod terminate;
 mod texts;
@@ -48,6 +50,8 @@ pub struct Input<'a> {
     pub evidence: &'a [Outcome],
     /// When the last check was made, if this process made it.
     pub last_check: Option<Timestamp>,
+    /// Since when this process has looked after the canary: while nobody did, nobody was late.
+    pub watched_since: Option<Timestamp>,
     /// The time; the same at every replay of one step.
     pub now: Timestamp,
     /// Chance; the same at every replay of one step.
@@ -61,7 +65,10 @@ pub fn step(input: Input<'_>) -> Step {
         Ok(done) => Step::Done(Box::new(cx.close(done))),
         Err(Pause::End(done)) => Step::Done(Box::new(cx.close(*done))),
         Err(Pause::Ask(asks)) => Step::Ask(asks),
-        Err(Pause::Do(writes)) => Step::Do(writes),
+        Err(Pause::Do(writes)) => Step::Do {
+            writes,
+            checks: cx.into_checks(),
+        },
     }
 }
 
@@ -80,6 +87,7 @@ fn run(cx: &mut Cx<'_>) -> Flow<Done> {
     let release = &mut ensure::objects(cx, target)?;
     match cx.phase {
         Phase::New | Phase::Initializing => begin::initialized(cx, release),
+        Phase::Failed if cx.is_bootstrapping() => begin::initialized(cx, release),
         Phase::Initialized | Phase::Succeeded | Phase::Failed => begin::idle(cx, release),
         Phase::Waiting => begin::waiting(cx, release),
         Phase::Progressing | Phase::WaitingPromotion => rollout::advance(cx, release),

@@ -4,8 +4,9 @@
 //! touched, and projecting the same target twice gives the same primary, down to `flagger-id` (W-19). Objects stay raw JSON, so
 //! that fields this code has never heard of arrive at the primary (WL-12).
 //!
-//! Parts: [`deployment`] the whole object, `template` its pods, `spread` the selectors by which pods keep apart, [`metadata`] labels and
-//! annotations. Another kind of workload is a sibling of [`deployment`] and a branch where [`Projection`] calls it.
+//! Parts: [`Workload`] what a kind of target is asked; `deployment`, `daemon_set`, [`service`], [`knative`] the answers of each; `template` the pods,
+//! `spread` the selectors by which they keep apart, [`metadata`] labels and annotations. Another kind of workload is a sibling of
+//! `deployment` and a branch in `kind`.
 
 use crds::Canary;
 use serde_json::Value;
@@ -14,10 +15,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{ObjectRef, Settings, revision::hex};
 
-pub mod deployment;
+mod daemon_set;
+mod deployment;
+mod kind;
+pub mod knative;
 pub mod metadata;
+pub mod service;
 mod spread;
 mod template;
+
+pub use daemon_set::ZERO_SELECTOR;
+pub use kind::Workload;
 
 /// Annotation of the primary's pods that makes a promotion roll them (workloads.md 1).
 pub const FLAGGER_ID: &str = "flagger-id";
@@ -74,7 +82,11 @@ pub fn scaled(workload: &Value, replicas: i64) -> Value {
 ///
 /// `scaler_min` is `None` only without an `autoscalerRef`; a scaler that sets no minimum, or cannot be read, counts as `Some(1)`.
 pub fn replicas_from_zero(target: &Value, primary: Option<&Value>, scaler_min: Option<i64>) -> i64 {
-    let own = target["spec"]["replicas"].as_i64().unwrap_or(0);
+    // Without a number of its own, a Deployment takes another's; a DaemonSet that is not at zero has all that it can have.
+    let own = match Workload::of_object(target) {
+        Workload::Deployment => target["spec"]["replicas"].as_i64().unwrap_or(0),
+        other => other.replicas(target),
+    };
     if own > 0 {
         return own;
     }
@@ -91,16 +103,6 @@ pub fn runs_same(primary: &Value, expected: &Value) -> bool {
 // === impl Projection ===
 
 impl Projection<'_> {
-    /// The primary that does not exist yet (workloads.md 6).
-    pub fn new_primary(&self, target: &Value) -> Value {
-        deployment::new_primary(self, target)
-    }
-
-    /// The live primary as it shall be after the promotion of this target (workloads.md 8): the whole object.
-    pub fn promoted(&self, target: &Value, primary: &Value) -> Value {
-        deployment::promoted(self, target, primary)
-    }
-
     /// Value of the selector label on the primary's pods.
     pub fn primary_value(&self) -> String {
         format!("{}-primary", self.selector_value)

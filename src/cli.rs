@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::controller;
+use crate::{controller, k6, loadtester};
 
 /// Progressive delivery for Kubernetes: a drop-in replacement for Flagger.
 #[derive(Debug, Parser)]
@@ -29,12 +29,25 @@ enum Command {
     /// Run the controller against a cluster.
     #[command(args_override_self = true)]
     Controller(Box<controller::Args>),
-    /// Print the CustomResourceDefinitions as YAML.
+    /// Run load, acceptance tests and gates for hooks: Flagger's load tester.
+    #[command(args_override_self = true)]
+    Loadtester(Box<loadtester::Args>),
+    /// Run k6 for hooks: grafana's flagger-k6-webhook.
+    #[command(args_override_self = true)]
+    K6Webhook(Box<k6::Args>),
+    /// Print the CustomResourceDefinitions, or the admission policies, as YAML.
     #[command(after_help = "Example: aviary crds | kubectl apply --server-side -f -")]
-    Crds,
-    /// Release a good and a bad version on an embedded cluster and print what happens.
+    Crds {
+        /// Print the ValidatingAdmissionPolicies that warn of what can never work.
+        #[arg(long)]
+        policies: bool,
+    },
+    /// Release a good and a bad version on an embedded cluster, with real requests, and show what happens.
     #[cfg(feature = "sandbox")]
     Demo(crate::demo::Args),
+    /// Serve the embedded cluster for kubectl on loopback, until ctrl-c.
+    #[cfg(feature = "sandbox")]
+    Sandbox(crate::sandbox::command::Args),
 }
 
 /// Parse the command line and run what it names. The exit code is 2 for a wrong command line and 1 for a failure.
@@ -45,9 +58,14 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Controller(args) => controller::main(*args),
-        Command::Crds => print(&crds::manifest::yaml()),
+        Command::Crds { policies: false } => print(&crds::manifest::yaml()),
+        Command::Crds { policies: true } => print(&crds::policy::yaml()),
+        Command::Loadtester(args) => loadtester::main(*args),
+        Command::K6Webhook(args) => k6::main(*args),
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => crate::demo::main(&args),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => crate::sandbox::command::main(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,30 +2,45 @@
 //! thread.
 //!
 //! What it is: objects with revisions, list, watch, create, replace, patch, delete, finalizers, garbage collection, the defaults and
-//! the workload status that a controller can see, and faults on demand. What it is not: admission by schema, server-side apply,
-//! access control, Pods. Under a paused tokio clock two runs of the same program give the same [`Sandbox::hash`]: nothing is drawn by
+//! the workload status that a controller can see, and faults on demand. A strict one ([`Settings::strict`]) is what kubectl expects:
+//! schemas, CRDs, field managers, tables, OpenAPI. What it is not: access control, admission webhooks and policies, CEL, Pods; what it
+//! cannot do it answers with 501. Under a paused tokio clock two runs of the same program give the same [`Sandbox::hash`]: nothing is drawn by
 //! chance, uids and addresses are counted, time comes from the clock that is given in.
 //!
-//! Read in this order: [`kinds`], `store`, `history`, `write`, `metadata`, `http`, `watch`, then [`controllers`] and [`faults`].
+//! Read in this order: [`kinds`], `store`, `history`, `write`, `metadata`, `http`, `call`, `watch`, then [`controllers`] and [`faults`].
+//! For kubectl: `crd`, `schema`, `lists`, `strategic`, `apply`, `table`, `openapi`, and [`serve`].
 
 mod admin;
+mod apply;
 mod body;
+mod call;
+pub mod command;
 pub mod controllers;
+mod crd;
 mod defaults;
 mod discovery;
 pub mod failure;
 pub mod faults;
+mod fields;
 mod gc;
 mod history;
 mod http;
 pub mod journal;
 pub mod kinds;
+mod lists;
 mod metadata;
+mod natives;
+mod openapi;
 mod patch;
 mod pods;
+mod scale;
+mod schema;
 mod select;
+pub mod serve;
 mod statuses;
 mod store;
+mod strategic;
+mod table;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -79,6 +94,9 @@ pub struct Settings {
     pub refuses_old_watches: bool,
     /// Nodes that DaemonSets run on.
     pub nodes: u32,
+    /// As strict as a real server: namespaces have to exist, builtin kinds have schemas, every field has its manager, CRDs are served.
+    /// Simulations do without, as each of their writes would pay for it. It cannot be changed later.
+    pub strict: bool,
     /// Labels of all nodes.
     pub node_labels: BTreeMap<String, String>,
 }
@@ -91,6 +109,7 @@ struct Inner {
     state: Mutex<State>,
     clock: Clock,
     spawner: Spawner,
+    strict: bool,
 }
 
 #[derive(Debug)]
@@ -114,6 +133,7 @@ impl Default for Settings {
             collect_after: Duration::ZERO,
             refuses_old_watches: false,
             nodes: 1,
+            strict: false,
             node_labels: BTreeMap::from([("kubernetes.io/os".to_owned(), "linux".to_owned())]),
         }
     }
@@ -128,6 +148,12 @@ impl Sandbox {
         for kind in kinds::standard() {
             store.install(kind);
         }
+        if settings.strict {
+            for kind in kinds::more() {
+                store.install(kind);
+            }
+        }
+        let strict = settings.strict;
         let state = State {
             store,
             journal: Journal::default(),
@@ -140,6 +166,7 @@ impl Sandbox {
             state: Mutex::new(state),
             clock,
             spawner,
+            strict,
         }))
     }
 
@@ -168,6 +195,7 @@ impl Sandbox {
         let response = match fault {
             Fault::Conflict => http::refused(&Failure::injected_conflict(&entry.path)),
             Fault::Unavailable => http::refused(&Failure::Unavailable),
+            Fault::Answer(code) => http::injected(code),
             Fault::Timeout(_) => http::refused(&Failure::Timeout(
                 "request did not complete within the allotted time".into(),
             )),
@@ -211,10 +239,7 @@ impl Sandbox {
     }
 
     fn write_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mode = Mode {
-            now: self.now(),
-            dry_run: false,
-        };
+        let mode = self.mode();
         let mut state = self.state();
         let result = change(&mut state);
         let (jobs, collects) = state.follow(mode);
@@ -231,6 +256,17 @@ impl Sandbox {
         result
     }
 
+    /// How the cluster itself writes.
+    fn mode(&self) -> Mode<'static> {
+        Mode {
+            now: self.now(),
+            dry_run: false,
+            strict: self.0.strict,
+            exact: false,
+            author: None,
+        }
+    }
+
     fn start(&self, jobs: Vec<controllers::Job>) {
         for job in jobs {
             (self.0.spawner)(Box::pin(self.clone().tend(job)));
@@ -239,10 +275,7 @@ impl Sandbox {
 
     /// The planned collection.
     fn collect(&self) {
-        let mode = Mode {
-            now: self.now(),
-            dry_run: false,
-        };
+        let mode = self.mode();
         self.write_state(|state| {
             state.collecting = false;
             // A kind that was uninstalled meanwhile is the only failure, and its objects are gone with it.
@@ -280,7 +313,7 @@ impl fmt::Debug for Sandbox {
 
 impl State {
     /// Show all fresh changes to the controllers: the tasks to start, and whether a later collection has to be planned.
-    fn follow(&mut self, mode: Mode) -> (Vec<controllers::Job>, bool) {
+    fn follow(&mut self, mode: Mode<'_>) -> (Vec<controllers::Job>, bool) {
         let mut jobs = Vec::new();
         let mut plans = false;
         loop {
@@ -289,6 +322,10 @@ impl State {
                 return (jobs, plans);
             }
             jobs.extend(controllers::jobs(&mut self.fleet, &touched));
+            if mode.strict {
+                self.store.follow_crds(&touched, mode.now);
+                self.store.empty_namespaces(&touched, mode);
+            }
             let orphans =
                 |change: &history::Change| change.verb == Verb::Deleted || !gc::owners(&change.object).is_empty();
             if !touched.iter().any(|(_, change)| orphans(change)) {

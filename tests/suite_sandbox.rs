@@ -12,14 +12,28 @@ mod suite;
 
 #[test]
 fn the_suite_holds_on_the_in_process_api() {
+    play(false);
+}
+
+#[test]
+fn the_suite_holds_on_the_strict_one_that_kubectl_uses() {
+    play(true);
+}
+
+fn play(strict: bool) {
     suite::on_one_thread(true, async {
         let world = World::single(Timestamp::UNIX_EPOCH, 1);
         let (clock, runtime) = (world.clone(), Handle::current());
+        let settings = Settings {
+            strict,
+            ..Settings::default()
+        };
         let sandbox = Sandbox::new(
             Arc::new(move || clock.now()),
             Arc::new(move |task| drop(runtime.spawn(task))),
-            Settings::default(),
+            settings,
         );
+        sandbox.furnish().unwrap();
         suite::play(world, sandbox.client(), sandbox.client(), "paused").await;
     });
 }

@@ -11,8 +11,9 @@ use crate::caches::{Digests, Overlay};
 const TOLD_MAX: usize = 64;
 
 /// Memory of one canary actor.
-#[derive(Default)]
 pub(super) struct Memory {
+    /// Since when this actor has looked after its canary.
+    pub(super) born: Timestamp,
     /// Own writes that the caches have not caught up with.
     pub(super) overlay: Overlay,
     /// Checksums of configs by version.
@@ -28,6 +29,17 @@ pub(super) struct Memory {
 // === impl Memory ===
 
 impl Memory {
+    pub(super) fn new(born: Timestamp) -> Self {
+        Self {
+            born,
+            overlay: Overlay::default(),
+            digests: Digests::default(),
+            secrets: Secrets::default(),
+            last_check: None,
+            told: BTreeSet::new(),
+        }
+    }
+
     /// The events that have not been said since the status last changed: a canary that waits does not repeat itself (W-59).
     pub(super) fn unsaid(&mut self, events: Vec<Event>) -> Vec<Event> {
         events.into_iter().filter(|event| self.is_new(event)).collect()

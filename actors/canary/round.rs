@@ -124,7 +124,7 @@ impl Round<'_> {
         for _ in 0..ROUNDS_MAX {
             match self.ask_mind(&canary, legacy, &evidence) {
                 Step::Ask(asks) => evidence.extend(self.answer(&asks).await),
-                Step::Do(writes) => evidence.extend(self.apply(writes).await),
+                Step::Do { writes, .. } => evidence.extend(self.apply(writes).await),
                 Step::Done(done) => {
                     let (phase, done) = self.finish(&mut canary, *done).await;
                     let ending = done.aftermath;
@@ -153,6 +153,7 @@ impl Round<'_> {
             settings: &self.tools.settings,
             evidence,
             last_check: self.memory.last_check,
+            watched_since: Some(self.memory.born),
             now: self.now,
             entropy: self.entropy,
         };
@@ -243,7 +244,7 @@ impl Round<'_> {
         for measure in done.measures.iter().chain(&entered) {
             self.tools.series.apply(canary, measure);
         }
-        self.report(canary, &invariants::overdue(canary, self.now));
+        self.report(canary, &invariants::overdue(canary, Some(self.memory.born), self.now));
         self.tell(canary, &mut done).await;
         (canary.status.as_ref().map_or(Phase::New, |status| status.phase), done)
     }

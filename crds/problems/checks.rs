@@ -6,7 +6,7 @@ use crate::{
     shape::{HOOKS, SEVERITIES},
 };
 
-const BUILTINS: [&str; 2] = ["request-success-rate", "request-duration"];
+pub(crate) const BUILTINS: [&str; 2] = ["request-success-rate", "request-duration"];
 
 pub(super) fn problems(analysis: &Analysis) -> Vec<Problem> {
     let mut found = Vec::new();
@@ -19,7 +19,7 @@ pub(super) fn problems(analysis: &Analysis) -> Vec<Problem> {
     for (index, alert) in analysis.alerts.iter().enumerate() {
         found.extend(of_alert(alert, &format!("spec.analysis.alerts[{index}]")));
     }
-    found.extend(analysis.session_affinity.as_ref().and_then(of_affinity));
+    found.extend(analysis.session_affinity.iter().flat_map(of_affinity));
     found
 }
 
@@ -77,19 +77,42 @@ fn of_alert(alert: &Alert, path: &str) -> Option<Problem> {
     })
 }
 
-/// Two cookies of one name would send each user to and fro (controller.md 1.4).
-fn of_affinity(affinity: &SessionAffinity) -> Option<Problem> {
-    let primary = affinity.primary_cookie_name.as_deref()?;
-    (primary == affinity.cookie_name).then(|| {
-        problem(
-            "spec.analysis.sessionAffinity.primaryCookieName",
-            format!("`{primary}` is the canary's cookie too"),
+/// Two cookies of one name would send each user to and fro (controller.md 1.4); a name with a `=` would be cut (RM-10).
+fn of_affinity(affinity: &SessionAffinity) -> Vec<Problem> {
+    let path = "spec.analysis.sessionAffinity";
+    let primary = affinity.primary_cookie_name.as_deref().filter(|name| !name.is_empty());
+    let names = [
+        ("cookieName", Some(affinity.cookie_name.as_str())),
+        ("primaryCookieName", primary),
+    ];
+    let given = names.into_iter().filter_map(|(field, name)| Some((field, name?)));
+    let mut found: Vec<Problem> = given
+        .filter(|(_, name)| !is_cookie_name(name))
+        .map(|(field, name)| {
+            problem(
+                format!("{path}.{field}"),
+                format!("`{name}` is not the name of a cookie"),
+                "letters, digits, - and _",
+            )
+        })
+        .collect();
+    if primary == Some(affinity.cookie_name.as_str()) {
+        found.push(problem(
+            format!("{path}.primaryCookieName"),
+            format!("`{}` is the canary's cookie too", affinity.cookie_name),
             "a name of its own",
-        )
-    })
+        ));
+    }
+    found
 }
 
-fn listed(texts: &[&str]) -> String {
+/// A token of HTTP (RFC 6265 4.1.1, RFC 9110 5.6.2).
+fn is_cookie_name(name: &str) -> bool {
+    let is_token = |letter: char| letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(letter);
+    !name.is_empty() && name.chars().all(is_token)
+}
+
+pub(crate) fn listed(texts: &[&str]) -> String {
     let named: Vec<&str> = texts.iter().copied().filter(|text| !text.is_empty()).collect();
     named.join(", ")
 }
@@ -114,7 +137,7 @@ fn is_http_url(text: &str) -> bool {
 /// Nothing, or a colon and a number; Go and browsers take a lone colon.
 fn port_fits(port: &str) -> bool {
     match port.strip_prefix(':') {
-        Some(digits) => digits.is_empty() || digits.parse::<u16>().is_ok(),
+        Some(digits) => digits.is_empty() || (!digits.starts_with('+') && digits.parse::<u16>().is_ok()),
         None => port.is_empty(),
     }
 }

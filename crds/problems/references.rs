@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Names of Services and values of labels are DNS labels.
-const LABEL_MAX: usize = 63;
+pub(crate) const LABEL_MAX: usize = 63;
 const SCALERS: [&str; 2] = ["HorizontalPodAutoscaler", "ScaledObject"];
 
 pub(super) fn problems(spec: &CanarySpec, provider: &str) -> Vec<Problem> {
@@ -43,7 +43,7 @@ fn of_kinds(spec: &CanarySpec) -> Vec<Problem> {
     if !TARGETS.contains(&target) {
         found.push(problem(
             "spec.targetRef.kind",
-            format!("a {target} cannot be released"),
+            format!("a {target} cannot be released{}", because(target)),
             TARGETS.join(", "),
         ));
     }
@@ -56,6 +56,15 @@ fn of_kinds(spec: &CanarySpec) -> Vec<Problem> {
         ));
     }
     found
+}
+
+/// Why this well-known kind is not among the targets (WL-38).
+fn because(kind: &str) -> &'static str {
+    match kind {
+        "StatefulSet" => ", as its pods have names and volumes that two versions cannot share",
+        "Job" | "CronJob" | "Pod" => ", as it does not serve users",
+        _ => "",
+    }
 }
 
 fn of_provider(spec: &CanarySpec) -> Option<Problem> {

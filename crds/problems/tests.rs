@@ -183,6 +183,18 @@ fn metrics_hooks_alerts_and_cookies() {
             json!({"sessionAffinity": {"cookieName": "c", "primaryCookieName": "c"}}),
             "sessionAffinity.primaryCookieName",
         ),
+        (
+            json!({"sessionAffinity": {"cookieName": "a=b"}}),
+            "sessionAffinity.cookieName",
+        ),
+        (
+            json!({"sessionAffinity": {"cookieName": ""}}),
+            "sessionAffinity.cookieName",
+        ),
+        (
+            json!({"sessionAffinity": {"cookieName": "c", "primaryCookieName": "p;"}}),
+            "sessionAffinity.primaryCookieName",
+        ),
     ];
     for (analysis, expected) in cases {
         let found = problems(&canary(&json!({"analysis": analysis})));
@@ -214,6 +226,7 @@ fn hook_addresses() {
         "http://<receiver>/",
         "http://host:port/",
         "http://host:70000/",
+        "http://host:+80/",
         "http://[::1/",
     ];
     for url in bad {

@@ -69,6 +69,7 @@ pub fn sign(request: &Request, signing: &Signing, keys: &Keys, now: Timestamp) -
     let mut text = String::from(match request.method {
         Method::Get => "GET\n",
         Method::Post => "POST\n",
+        Method::Put => "PUT\n",
     });
     let _ = writeln!(text, "{}\n{query}", path(&url)); // writing to a String cannot fail
     for (name, value) in &headers {

@@ -1,4 +1,4 @@
-//! The Deployment controller in miniature: all pods are there and available at once.
+//! The Deployment and DaemonSet controllers in miniature: all pods are there and available at once, a DaemonSet has one node.
 //!
 //! Two annotations play trouble: `lab/never-ready` in the pod template spoils a revision, `lab/broken` on the Deployment spoils its pods
 //! without being a new revision.
@@ -6,29 +6,46 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{ObjectRef, model::Model, objects::kinds};
+use crate::{ObjectRef, model::Model, objects::kinds, workloads::Workload};
 
 // === impl Model ===
 
 impl Model {
-    /// Play the Deployment controller: every Deployment gets the status that its spec calls for.
+    /// Play the controllers: every Deployment and DaemonSet gets the status that its spec calls for.
     pub fn settle(&mut self) {
-        let deployments: Vec<ObjectRef> = self
+        let workloads: Vec<ObjectRef> = self
             .objects
             .keys()
-            .filter(|at| at.kind == kinds::DEPLOYMENT)
+            .filter(|at| [kinds::DEPLOYMENT, kinds::DAEMON_SET].contains(&at.kind))
             .cloned()
             .collect();
-        for at in deployments {
+        for at in workloads {
             let Some(object) = self.get(&at) else { continue };
             let mut next = (*object).clone();
-            let status = status(&next, self.now);
+            let status = if at.kind == kinds::DAEMON_SET {
+                daemon_status(&next)
+            } else {
+                status(&next, self.now)
+            };
             next["status"] = status;
             if next != *object {
                 self.put(at, next);
             }
         }
     }
+}
+
+/// The status of a DaemonSet with one node that it may run on.
+fn daemon_status(set: &Value) -> Value {
+    let stuck = set["spec"]["template"]["metadata"]["annotations"]["lab/never-ready"] == "true";
+    let desired = Workload::DaemonSet.replicas(set);
+    let available = if stuck { 0 } else { desired };
+    json!({
+        "observedGeneration": set["metadata"]["generation"],
+        "desiredNumberScheduled": desired,
+        "updatedNumberScheduled": desired,
+        "numberAvailable": available,
+    })
 }
 
 /// The status of a Deployment as its spec and its annotations call for.

@@ -1,9 +1,6 @@
 //! Copies of a model, for those who try several things from one point (`step/tests/explore.rs`).
 
-use crate::{
-    ObjectRef,
-    model::{Model, answer, vector},
-};
+use crate::{ObjectRef, model::Model};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -16,21 +13,12 @@ impl Model {
         Self {
             objects: self.objects.clone(),
             version: self.version,
-            now: self.now,
             settings: self.settings.clone(),
-            canary_at: self.canary_at.clone(),
-            hooks: Box::new(|_, _| Ok(answer(200, ""))),
-            queries: Box::new(|_, _| Ok(answer(200, &vector("100")))),
-            fault: Box::new(|_| Ok(())),
             last_check: self.last_check,
-            writes: 0,
-            stop_after: None,
-            events: Vec::new(),
-            alerts: Vec::new(),
-            trajectory: Vec::new(),
-            decisions: Vec::new(),
-            violations: Vec::new(),
+            watched_since: self.watched_since,
+            uninstalled: self.uninstalled.clone(),
             keeps_trajectory: false,
+            ..Self::empty(self.now, self.canary_at.clone())
         }
     }
 

@@ -17,16 +17,27 @@ impl Model {
         let status = canary.status.clone().unwrap_or_default();
         let name = canary.spec.provider.as_deref().unwrap_or(&self.settings.mesh_provider);
         let route = provider(name).and_then(|provider| {
-            let objects: Vec<Arc<Value>> = provider.objects(&canary).iter().filter_map(|at| self.get(at)).collect();
-            let current = objects.iter().map(|object| Some(&**object)).collect();
+            let objects: Vec<Option<Arc<Value>>> = provider.objects(&canary).iter().map(|at| self.get(at)).collect();
+            let current = objects.iter().map(Option::as_deref).collect();
             let context = Context {
                 canary: &canary,
                 current,
                 selector_key: None,
+                entropy: 0,
             };
             provider.observed(&context).ok()
         });
-        let route = route.map_or_else(|| "-".into(), |split| format!("{}/{}", split.primary, split.canary));
+        let route = route.map_or_else(
+            || "-".into(),
+            |split| {
+                format!(
+                    "{}/{}{}",
+                    split.primary,
+                    split.canary,
+                    if split.mirrored { "+mirror" } else { "" }
+                )
+            },
+        );
         let line = format!(
             "{} {route} weight={} iterations={} failed={}",
             status.phase, status.canary_weight, status.iterations, status.failed_checks

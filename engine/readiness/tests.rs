@@ -29,16 +29,20 @@ fn unavailable_since(mut workload: Value, time: &str) -> Value {
     workload
 }
 
+fn terms(threshold_percent: i64) -> Terms<'static> {
+    Terms {
+        name: NAME,
+        noun: "deployment",
+        threshold_percent,
+        deadline_seconds: DEADLINE,
+        since: start(),
+        now: start(),
+        side: Side::Primary,
+    }
+}
+
 fn check(workload: &Value, threshold: i64) -> Readiness {
-    deployment(
-        Some(workload),
-        NAME,
-        threshold,
-        DEADLINE,
-        start(),
-        start(),
-        Side::Primary,
-    )
+    deployment(Some(workload), &terms(threshold))
 }
 
 fn waiting(cause: &str) -> Readiness {
@@ -114,7 +118,7 @@ fn enough_updated_pods_must_be_available() {
 
 #[test]
 fn nothing_there_and_nothing_seen_yet_is_waited_for() {
-    let missing = deployment(None, NAME, 100, DEADLINE, start(), start(), Side::Primary);
+    let missing = deployment(None, &terms(100));
     assert_eq!(missing, waiting("deployment \"app-primary\" not found"));
 
     let mut stale = unavailable_since(workload(1, 1, 1, 1), "2026-01-01T09:00:00Z");
@@ -174,7 +178,14 @@ fn the_canarys_deadline_counts_from_the_later_of_wait_and_loss() {
         ("unreadable", "2026-01-01T12:00:40Z", true, "2026-01-01T12:00:30Z"),
     ] {
         let target = unavailable_since(workload(1, 1, 1, 0), lost);
-        let readiness = deployment(Some(&target), "app.shop", 100, 30, start(), time(now), Side::Canary);
+        let terms = Terms {
+            name: "app.shop",
+            deadline_seconds: 30,
+            now: time(now),
+            side: Side::Canary,
+            ..terms(100)
+        };
+        let readiness = deployment(Some(&target), &terms);
         let text = "canary deployment app.shop not ready: waiting for rollout to finish: \
                     0 of 1 (readyThreshold 100%) updated replicas are available";
         let reason = if is_final {
@@ -203,14 +214,23 @@ fn no_deadline_counts_while_old_pods_serve() {
         let available =
             json!({"type": "Available", "status": status, "reason": reason, "lastUpdateTime": "2026-01-01T12:00:00Z"});
         rolling["status"]["conditions"] = json!([available]);
-        let readiness = deployment(Some(&rolling), NAME, 100, DEADLINE, start(), late, Side::Primary);
+        let terms = Terms {
+            now: late,
+            ..terms(100)
+        };
+        let readiness = deployment(Some(&rolling), &terms);
         assert_eq!(
             readiness,
             waiting("waiting for rollout to finish: 2 of 4 new replicas updated so far")
         );
     }
     let unavailable = unavailable_since(workload(4, 4, 4, 0), "2026-01-01T12:00:00Z");
-    let endless = deployment(Some(&unavailable), NAME, 100, i64::MAX, start(), late, Side::Primary);
+    let patient = Terms {
+        now: late,
+        deadline_seconds: i64::MAX,
+        ..terms(100)
+    };
+    let endless = deployment(Some(&unavailable), &patient);
     assert!(matches!(
         endless,
         Readiness::NotReady {
@@ -221,4 +241,87 @@ fn no_deadline_counts_while_old_pods_serve() {
     ));
     let ready = unavailable_since(workload(1, 1, 1, 1), "2025-01-01T12:00:00Z");
     assert!(check(&ready, 100).is_ready(), "what is there counts, not a condition");
+}
+
+/// `desiredNumberScheduled`, `updatedNumberScheduled`, `numberAvailable`.
+fn daemons(desired: i64, updated: i64, available: i64) -> Value {
+    json!({
+        "kind": "DaemonSet", "metadata": {"name": "app-primary", "generation": 3}, "spec": {"template": {"spec": {}}},
+        "status": {"observedGeneration": 3, "desiredNumberScheduled": desired, "updatedNumberScheduled": updated,
+            "numberAvailable": available},
+    })
+}
+
+#[test]
+fn enough_daemons_must_be_available() {
+    for (counts, threshold, expected) in [
+        ((3, 3, 3), 100, None),
+        ((3, 3, 2), 50, None),
+        (
+            (3, 3, 1),
+            50,
+            Some("waiting for rollout to finish: 1 of 3 (readyThreshold 50%) updated pods are available"),
+        ),
+        (
+            (3, 2, 3),
+            50,
+            Some("waiting for rollout to finish: 2 of 3 nodes have the new pod so far"),
+        ),
+        (
+            (1, 1, 0),
+            0,
+            Some("waiting for rollout to finish: 0 of 1 (readyThreshold 0%) updated pods are available"),
+        ),
+        // No pods are not ready (WL-4), where the peer says that they are.
+        ((0, 0, 0), 100, Some("daemonset \"app-primary\" has no node to run on")),
+    ] {
+        let (desired, updated, available) = counts;
+        let readiness = daemon_set(&daemons(desired, updated, available), &terms(threshold));
+        let cause = match &readiness {
+            Readiness::Ready => None,
+            Readiness::NotReady {
+                message, final_: false, ..
+            } => message.strip_prefix("app-primary.shop not ready: "),
+            Readiness::NotReady { message, .. } => panic!("final: {message}"),
+        };
+        assert_eq!(cause, expected, "{counts:?} at {threshold}%");
+    }
+    let mut zero = daemons(0, 0, 0);
+    zero["spec"]["template"]["spec"]["nodeSelector"] = json!({"flagger.app/scale-to-zero": "true"});
+    assert_eq!(
+        daemon_set(&zero, &terms(100)),
+        waiting("daemonset \"app-primary\" is scaled to zero")
+    );
+    let mut stale = daemons(1, 1, 1);
+    stale["status"]["observedGeneration"] = json!(2);
+    assert!(!daemon_set(&stale, &terms(100)).is_ready());
+}
+
+/// WL-9: not from the last status write, which may be days old, but from the start of this wait.
+#[test]
+fn the_daemons_deadline_counts_from_the_start_of_the_wait() {
+    for (now, is_final) in [("2026-01-01T12:09:59Z", false), ("2026-01-01T12:10:00Z", true)] {
+        let terms = Terms {
+            now: time(now),
+            ..terms(100)
+        };
+        let Readiness::NotReady {
+            message,
+            final_,
+            deadline,
+        } = daemon_set(&daemons(2, 2, 1), &terms)
+        else {
+            panic!("not ready");
+        };
+        assert_eq!(
+            (final_, deadline),
+            (is_final, Some(time("2026-01-01T12:10:00Z"))),
+            "{now}"
+        );
+        assert_eq!(
+            message.ends_with("; exceeded its progressDeadlineSeconds: 600"),
+            is_final,
+            "{message}"
+        );
+    }
 }

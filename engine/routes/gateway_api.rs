@@ -10,11 +10,17 @@ mod tests;
 
 use crds::{
     Canary,
+    analysis::Analysis,
     service::{GatewayRef, Service},
 };
 use serde_json::{Map, Value, json};
 
-use super::{Capabilities, Context, Provider, Refused, Split, Unready, put_or_remove};
+use super::{
+    Capabilities, Context, Provider, Refused, Split, Unready,
+    affinity::Rules,
+    kept::{Shape, keeping_unknown},
+    order, put_or_remove,
+};
 use crate::{ObjectRef, json as tree, objects::kinds, services};
 
 /// Fields of a rule that are written here; all others of the same rule are kept.
@@ -30,22 +36,24 @@ pub(super) const V1: Provider = Provider {
         weights: true,
         ab: true,
         mirror: true,
-        mirror_percentage: false,
-        affinity: false,
+        mirror_percentage: true,
+        affinity: true,
     },
     // Any suffix goes (routers-mesh.md 0.3), but v1beta1 is a provider of its own: it has fewer fields and no readiness gate.
     claims: |name| name.starts_with("gatewayapi:v1") && !name.starts_with("gatewayapi:v1beta1"),
     objects: |canary| vec![reference(canary)],
-    desired: |context, split| Ok(vec![desired(context, split)?]),
+    desired: |context, split, sticky| Ok(vec![desired(context, split, sticky)?]),
     observed,
     accepted,
+    // The peer leaves an adopted route as it is, too: there is no record of what it was.
+    reverted: |_| Vec::new(),
 };
 
 fn reference(canary: &Canary) -> ObjectRef {
     kinds::HTTP_ROUTE.named(canary.namespace(), canary.spec.apex_name())
 }
 
-fn desired(context: &Context<'_>, split: Split) -> Result<Value, Refused> {
+fn desired(context: &Context<'_>, split: Split, sticky: &Rules) -> Result<Value, Refused> {
     let service = context.service()?;
     if service.gateway_refs.is_empty() {
         return Err(Refused::field(
@@ -54,8 +62,13 @@ fn desired(context: &Context<'_>, split: Split) -> Result<Value, Refused> {
         ));
     }
     let current = context.at(0);
-    let before = current.map_or(&Value::Null, |route| &route["spec"]["rules"]);
-    let rules = keeping_unknown(rules(context.canary, service, split)?, before, context.canary);
+    let live = current.map_or(&Value::Null, |route| &route["spec"]);
+    let shape = Shape {
+        fields: &RULE_FIELDS,
+        is_weighted: &|rule| shares(rule, context.canary).is_some(),
+        is_ours: &|rule| leads_to_primary(rule, context.canary),
+    };
+    let rules = keeping_unknown(rules(context, service, split, sticky)?, &live["rules"], &shape);
     let parents: Vec<Value> = service.gateway_refs.iter().map(parent).collect();
 
     let base = current
@@ -66,39 +79,57 @@ fn desired(context: &Context<'_>, split: Split) -> Result<Value, Refused> {
     let hosts = json!(service.hosts);
     put_or_remove(&mut route["spec"], "hostnames", !service.hosts.is_empty(), hosts);
     tree::set(&mut route, &["spec", "rules"], json!(rules));
+    route["spec"] = order::settled(route["spec"].take(), live);
     Ok(route)
 }
 
-/// One rule; with `analysis.match` a second one in front of it, so that only matched requests can reach the canary (routers-mesh.md 4.1).
-fn rules(canary: &Canary, service: &Service, split: Split) -> Result<Vec<Value>, Refused> {
+/// The weighted rule. In front of it those for cookies (routers-mesh.md 0.9). With `analysis.match` another one behind it, for everybody
+/// else: only matched requests can reach the canary (routers-mesh.md 4.1).
+fn rules(context: &Context<'_>, service: &Service, split: Split, sticky: &Rules) -> Result<Vec<Value>, Refused> {
+    let canary = context.canary;
     let port = services::port(canary)?;
+    let analysis = canary.spec.analysis.as_ref();
     let backend = |name: String, weight: i64| json!({"group": "", "kind": "Service", "name": name, "port": port, "weight": weight});
     let primary = |weight| backend(canary.spec.primary_service_name(), weight);
-    let both = json!([
-        primary(split.primary),
-        backend(canary.spec.canary_service_name(), split.canary)
-    ]);
+    let both = |split: Split| {
+        [
+            primary(split.primary),
+            backend(canary.spec.canary_service_name(), split.canary),
+        ]
+    };
 
     let plain = filters::of_service(service)?;
     let mut weighted = plain.clone();
     if split.mirrored {
-        weighted.push(filters::mirror(&canary.spec.canary_service_name(), port));
+        let percent = analysis.and_then(Analysis::mirror_percent);
+        weighted.push(filters::mirror(&canary.spec.canary_service_name(), port, percent));
     }
     let timeouts = timeouts(service);
     let served = matches::served(&service.matches)?;
-    let tested = canary
-        .spec
-        .analysis
-        .as_ref()
-        .map_or(&[][..], |analysis| &analysis.matches);
-    if tested.is_empty() {
-        return Ok(vec![rule(&served, &weighted, &timeouts, &both)]);
+    let tested = context.chosen();
+    let reached = if tested.is_empty() {
+        served.clone()
+    } else {
+        matches::tested(tested, &served)?
+    };
+
+    let mut rules = Vec::new();
+    for sticky in &sticky.sticky {
+        let filters = filters::setting_cookie(weighted.clone(), sticky.set_cookie.as_deref());
+        let matches = matches::stored(&matches::with_cookie(&reached, &sticky.regex));
+        rules.push(rule(&matches, &filters, &timeouts, &json!(both(sticky.split))));
     }
-    let tested = matches::tested(tested, &service.matches)?;
-    Ok(vec![
-        rule(&tested, &weighted, &timeouts, &both),
-        rule(&served, &plain, &timeouts, &json!([primary(100)])),
-    ])
+    let mut shared = both(split);
+    for (backend, text) in shared.iter_mut().zip([&sticky.on_primary, &sticky.on_canary]) {
+        let filters = filters::setting_cookie(Vec::new(), text.as_deref());
+        put_or_remove(backend, "filters", !filters.is_empty(), json!(filters));
+    }
+    rules.push(rule(&matches::stored(&reached), &weighted, &timeouts, &json!(shared)));
+    if !tested.is_empty() {
+        let all = json!([primary(100)]);
+        rules.push(rule(&matches::stored(&served), &plain, &timeouts, &all));
+    }
+    Ok(rules)
 }
 
 fn rule(matches: &[Value], filters: &[Value], timeouts: &Map<String, Value>, backends: &Value) -> Value {
@@ -141,21 +172,9 @@ fn present(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
-/// The rules with fields not known here from the live rule at the same place, if that one leads to our primary: a user's `retry` or
-/// `name` survives there, while rules that an adopted route had before leave nothing behind (RM-18).
-fn keeping_unknown(rules: Vec<Value>, before: &Value, canary: &Canary) -> Vec<Value> {
+fn leads_to_primary(rule: &Value, canary: &Canary) -> bool {
     let primary = canary.spec.primary_service_name();
-    let is_ours = |rule: &&Value| backends(rule).iter().any(|backend| backend["name"] == *primary);
-    let merge = |(place, mut rule): (usize, Value)| {
-        let live = before.get(place).filter(is_ours).and_then(Value::as_object);
-        for (key, value) in live.into_iter().flatten() {
-            if !RULE_FIELDS.contains(&key.as_str()) {
-                rule[key] = value.clone();
-            }
-        }
-        rule
-    };
-    rules.into_iter().enumerate().map(merge).collect()
+    backends(rule).iter().any(|backend| backend["name"] == *primary)
 }
 
 fn backends(rule: &Value) -> &[Value] {

@@ -14,7 +14,7 @@ pub(super) const PROVIDER: Provider = Provider {
     },
     claims: |name| name == "kubernetes",
     objects: |_| Vec::new(),
-    desired: |_, _| Ok(Vec::new()),
+    desired: |_, _, _| Ok(Vec::new()),
     // Live traffic never leaves the primary's pods; the figure only says whether checks have begun, as with the peer.
     observed: |context| {
         let status = context.canary.status.as_ref();
@@ -22,4 +22,5 @@ pub(super) const PROVIDER: Provider = Provider {
         Ok(if begun { Split::CANARY } else { Split::PRIMARY })
     },
     accepted: |_| Ok(()),
+    reverted: |_| Vec::new(),
 };

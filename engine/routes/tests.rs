@@ -20,7 +20,8 @@ fn providers_by_name() {
         ("gatewayapi:v1beta1", None),
         ("gatewayapi", None),
         ("kubernetes:v1", None),
-        ("istio", None),
+        ("istio", Some("istio")),
+        ("istio:service", None),
         ("supergloo", None),
         ("", None),
     ];
@@ -28,8 +29,8 @@ fn providers_by_name() {
         assert_eq!(provider(name).map(|provider| provider.name), expected, "{name}");
         assert!(!hint(name).is_empty());
     }
-    for planned in PLANNED {
-        assert!(provider(planned).is_none(), "{planned} is there: take it off the list");
+    for known in PROVIDERS {
+        assert!(crds::PROVIDERS.contains(&known.name), "the CRD refuses {}", known.name);
     }
 }
 
@@ -38,12 +39,12 @@ fn hints_say_what_to_do() {
     let cases = [
         ("gatewayapi", "use gatewayapi:v1"),
         (
-            "istio",
-            "not supported by this version; supported are gatewayapi:v1, kubernetes",
+            "kuma",
+            "not supported by this version; supported are gatewayapi:v1, istio, kubernetes",
         ),
         ("supergloo", "use the provider of your mesh"),
         ("none", "use kubernetes"),
-        ("ngins", "not known; supported are gatewayapi:v1, kubernetes"),
+        ("ngins", "not known; supported are gatewayapi:v1, istio, kubernetes"),
         ("", "no provider is set"),
     ];
     for (name, part) in cases {
@@ -56,6 +57,7 @@ fn strategies_by_provider() {
     let all = [Strategy::Canary, Strategy::BlueGreen, Strategy::AbTesting];
     let able = |name| all.map(|strategy| provider(name).unwrap().supports(strategy));
     assert_eq!(able("gatewayapi:v1"), [true, true, true]);
+    assert_eq!(able("istio"), [true, true, true]);
     assert_eq!(able("kubernetes"), [false, true, false]);
 }
 
@@ -91,6 +93,7 @@ fn kubernetes_has_no_objects() {
             canary: &canary,
             current: Vec::new(),
             selector_key: Some("app"),
+            entropy: 0,
         };
         assert_eq!(provider.observed(&context), Ok(expected));
         assert_eq!(provider.accepted(&context), Ok(()));

@@ -6,7 +6,7 @@ use super::{
     Cx, Flow,
     context::Pause,
     ensure::{self, Release},
-    gates, providers, rollback,
+    gates, pods, prepare, providers, rollback, scaler,
     strategy::KUBERNETES_ITERATIONS,
     texts,
 };
@@ -14,11 +14,10 @@ use crate::{
     alerts::texts as alert,
     configs,
     hooks::Kind,
-    objects::kinds,
     readiness::{self, Readiness},
     revision,
     routes::Split,
-    seam::{Done, Event, Measure, Seen},
+    seam::{Done, Event, Measure},
     status::HELD,
     workloads,
 };
@@ -26,7 +25,7 @@ use crate::{
 /// The primary is ready and has the traffic: scale the target down and call it initialised.
 pub(super) fn initialized(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
     providers::probe(cx)?;
-    ensure::scale_target(cx, release, 0)?;
+    pods::scale_target(cx, release, 0)?;
     let phase = Phase::Initialized;
     cx.event(Event::normal(phase, texts::initialized(&cx.canary_name())));
     cx.alert(alert::initialized(cx.kind()));
@@ -86,7 +85,7 @@ fn require_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
     if cx.canary.spec.skips_analysis() || release.split.canary > 0 {
         return Ok(());
     }
-    match ensure::primary_readiness(cx, &release.primary) {
+    match pods::primary_readiness(cx, &release.primary) {
         Readiness::Ready => Ok(()),
         // Whoever changed the primary did so this very moment: what its pods do about it is news, not that nobody has looked yet.
         Readiness::NotReady { message, .. } if !readiness::is_observed(&release.primary) => {
@@ -112,13 +111,14 @@ fn gate(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 
 /// Start a run from an explicit 100/0 (W-2), or from where the canary is the only one that serves.
 fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    if ensure::available(&release.primary) > 0 {
+    if pods::available(&release.primary) > 0 {
         ensure::shift(cx, release, Split::PRIMARY)?;
     }
     let target = &release.target.object;
-    let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler_minimum(cx));
-    ensure::scale_target(cx, release, replicas)?;
+    let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler::minimum(cx));
+    pods::scale_target(cx, release, replicas)?;
     tell_limits(cx, release);
+    ensure::tell_unapplied(cx, release);
     cx.event(Event::normal(
         Phase::Progressing,
         texts::new_revision(&cx.target_name()),
@@ -134,11 +134,7 @@ fn tell_limits(cx: &mut Cx<'_>, release: &Release) {
     if release.provider.capabilities.weights || cx.canary.spec.skips_analysis() {
         return;
     }
-    let analysis = cx.analysis();
-    if !analysis.matches.is_empty() {
-        cx.warn("A/B testing is not supported with the kubernetes provider, analysis.match is ignored".into());
-    }
-    if analysis.iterations() == 0 {
+    if cx.analysis().iterations() == 0 {
         cx.warn(format!(
             "Progressive traffic is not supported with the kubernetes provider, {KUBERNETES_ITERATIONS} iterations are run"
         ));
@@ -174,7 +170,7 @@ pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<
         return Ok(());
     }
     // A primary without pods gets nothing: the run starts again where it is, and the deadline judges (S1, L2).
-    if ensure::available(&release.primary) > 0 {
+    if pods::available(&release.primary) > 0 {
         if spec_changed && !taken_over && set_back(cx, release)? {
             return Err(Pause::end(end_set_back(cx, release)?));
         }
@@ -227,7 +223,7 @@ fn set_back(cx: &mut Cx<'_>, release: &Release) -> Flow<bool> {
 
 fn end_set_back(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     ensure::shift(cx, release, Split::PRIMARY)?;
-    ensure::scale_target(cx, release, 0)?;
+    pods::scale_target(cx, release, 0)?;
     cx.say(texts::set_back(&cx.target_name()));
     cx.measure(Measure::Status(Phase::Succeeded));
     cx.measure(Measure::Weight {
@@ -268,6 +264,9 @@ fn configs_changed(cx: &Cx<'_>, release: &Release) -> bool {
 fn follow(cx: &Cx<'_>, release: &Release) -> Done {
     let behind = cx.status().last_applied_spec.as_deref() != Some(release.revision.as_str());
     if cx.phase != Phase::Failed || !behind {
+        if cx.is_outdated() {
+            return prepare::observe(cx, "the Canary was edited, nothing else has changed");
+        }
         return cx.idle("nothing has changed");
     }
     let draft = cx
@@ -320,15 +319,5 @@ fn promoted_is_peers(cx: &Cx<'_>) -> bool {
 /// Whether the primary runs what a promotion of the target would give it.
 fn runs_target(cx: &Cx<'_>, release: &Release) -> bool {
     let expected = super::promote::projection(cx, release).promoted(&release.target.object, &release.primary);
-    workloads::runs_same(&release.primary, &expected)
-}
-
-/// `minReplicas` of the target's scaler, where one is referenced and found.
-fn scaler_minimum(cx: &Cx<'_>) -> Option<i64> {
-    let scaler = cx.canary.spec.autoscaler_ref.as_ref()?;
-    let at = kinds::HORIZONTAL_POD_AUTOSCALER.named(cx.canary.namespace(), &scaler.name);
-    let Seen::Present(object) = cx.object(&at) else {
-        return Some(1);
-    };
-    Some(object["spec"]["minReplicas"].as_i64().unwrap_or(1))
+    release.target.workload.runs_same(&release.primary, &expected)
 }

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Cx, Flow, context::Pause, outage};
+use super::{Cx, Flow, context::Pause, ensure::Target, outage};
 use crate::{
     ObjectRef,
     configs::{self, Digest, Reference},
@@ -30,14 +30,15 @@ pub(super) struct Pair {
     pub(super) copy: Option<Arc<Value>>,
 }
 
-/// Look at every reference of the pod template; read those whose version is not known yet.
-pub(super) fn of(cx: &mut Cx<'_>, template: &Value) -> Flow<Configs> {
-    if !cx.settings.config_tracking {
+/// Look at every reference of the target's pod template; read those whose version is not known yet.
+pub(super) fn of(cx: &mut Cx<'_>, target: &Target) -> Flow<Configs> {
+    if !cx.settings.config_tracking || !target.workload.has_pods() {
         return Ok(Configs {
             tracked: BTreeSet::new(),
             checksums: None,
         });
     }
+    let template = &target.object["spec"]["template"];
     let references = configs::references(template, cx.canary.namespace());
     let mut digests: Vec<(Reference, Digest)> = Vec::new();
     let mut unread = Vec::new();

@@ -5,11 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
-use super::Input;
+use super::{Input, outage};
 use crate::{
     ObjectRef, Settings,
+    routes::Cookies,
     seam::{Alert, Ask, Check, Decision, Done, Event, Measure, Outcome, Seen, Trouble, View, Write},
     status::Draft,
+    workloads::Workload,
 };
 
 /// Pause after a write that met a newer version: the caches need a moment to see it.
@@ -40,6 +42,7 @@ pub(super) struct Cx<'a> {
     pub(super) settings: &'a Settings,
     pub(super) evidence: &'a [Outcome],
     pub(super) last_check: Option<Timestamp>,
+    pub(super) watched_since: Option<Timestamp>,
     pub(super) now: Timestamp,
     pub(super) entropy: u64,
     /// The stored phase.
@@ -50,6 +53,8 @@ pub(super) struct Cx<'a> {
     measures: Vec<Measure>,
     checks: Vec<Check>,
     checked: bool,
+    /// The cookies that the route carries.
+    cookies: Option<Cookies>,
 }
 
 // === impl Pause ===
@@ -72,6 +77,7 @@ impl<'a> Cx<'a> {
             settings: input.settings,
             evidence: input.evidence,
             last_check: input.last_check,
+            watched_since: input.watched_since,
             now: input.now,
             entropy: input.entropy,
             phase: input.canary.status.as_ref().map_or(Phase::New, |status| status.phase),
@@ -81,6 +87,7 @@ impl<'a> Cx<'a> {
             measures: Vec::new(),
             checks: Vec::new(),
             checked: false,
+            cookies: None,
         }
     }
 
@@ -102,6 +109,11 @@ impl<'a> Cx<'a> {
         &self.canary.spec.target_ref.kind
     }
 
+    /// The kind of the target. What cannot be released is refused before anybody asks; it counts as a Deployment.
+    pub(super) fn workload(&self) -> Workload {
+        Workload::of(&self.canary.spec.target_ref).unwrap_or(Workload::Deployment)
+    }
+
     /// `<name>.<namespace>` of the Canary, as messages have it.
     pub(super) fn canary_name(&self) -> String {
         self.canary.display_name()
@@ -114,6 +126,18 @@ impl<'a> Cx<'a> {
 
     pub(super) fn interval(&self) -> Duration {
         self.analysis().interval(self.settings.interval_floor)
+    }
+
+    /// Whether the first primary has never been ready: users are still served by the target, and neither it nor the apex may be touched.
+    /// A canary stays so in Failed, when its deadline has passed (W-16).
+    pub(super) fn is_bootstrapping(&self) -> bool {
+        let promoted = self
+            .canary
+            .status
+            .as_ref()
+            .and_then(|status| status.last_promoted_spec.as_deref());
+        let failed_first = self.phase == Phase::Failed && promoted.unwrap_or_default().is_empty();
+        self.phase.is_initializing() || failed_first
     }
 
     /// When the next check is due: an interval after the last check or status write, whichever is later.
@@ -185,7 +209,11 @@ impl<'a> Cx<'a> {
         // The check did not come to its end: it is made again after the pause, not after an interval (RM-12).
         self.checked = false;
         if tell {
-            self.warn(format!("{object}: {trouble}"));
+            let message = format!("{object}: {trouble}");
+            self.warn(message.clone());
+            if outage::is_stuck(self) {
+                return outage::stuck(self, &message);
+            }
         }
         Pause::end(self.wake_in("retry", format!("{object}: {trouble}"), pause))
     }
@@ -221,8 +249,18 @@ impl<'a> Cx<'a> {
         self.checked = true;
     }
 
+    /// The route carries these cookies now: the status is to know them, whatever else comes of this step (W-31).
+    pub(super) fn give_out(&mut self, cookies: Option<Cookies>) {
+        self.cookies = cookies;
+    }
+
     pub(super) fn draft(&self) -> Draft {
-        Draft::of(self.canary.status.as_ref(), self.now)
+        Draft::of(self.canary.status.as_ref(), self.now).observing(self.canary.metadata.generation)
+    }
+
+    /// Whether the status speaks of an older generation of the Canary. Where the schema drops that field, it never does.
+    pub(super) fn is_outdated(&self) -> bool {
+        is_outdated(self.canary)
     }
 
     // --- ends
@@ -257,8 +295,12 @@ impl<'a> Cx<'a> {
     }
 
     /// End with a Warning; what it complains about is watched, so a change wakes the canary before the interval does.
+    /// A phase that may not last for ever ends, when its time is over.
     pub(super) fn blocked(&mut self, message: String) -> Pause {
         self.warn(message.clone());
+        if outage::is_stuck(self) {
+            return outage::stuck(self, &message);
+        }
         Pause::end(self.wake_in("blocked", message, self.interval()))
     }
 
@@ -266,7 +308,17 @@ impl<'a> Cx<'a> {
         after(self.now, self.interval())
     }
 
+    pub(super) fn into_checks(self) -> Vec<Check> {
+        self.checks
+    }
+
     pub(super) fn close(self, mut done: Done) -> Done {
+        if let Some(cookies) = &self.cookies {
+            let stored = self.status();
+            let mut next = done.status.take().unwrap_or_else(|| stored.clone());
+            cookies.store(&mut next);
+            done.status = (next != stored).then_some(next);
+        }
         done.events = self.events;
         done.alerts = self.alerts;
         done.measures = self.measures;
@@ -274,6 +326,11 @@ impl<'a> Cx<'a> {
         done.decision.checks = self.checks;
         done
     }
+}
+
+pub(super) fn is_outdated(canary: &Canary) -> bool {
+    let observed = canary.status.as_ref().and_then(|status| status.observed_generation);
+    observed.is_some() && observed != canary.metadata.generation
 }
 
 pub(super) fn decision(verb: &'static str, why: impl Into<String>) -> Decision {

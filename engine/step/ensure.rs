@@ -1,31 +1,31 @@
 //! The objects that must be there in every phase: Services, primary, apex, route. Repaired when they differ, never touched otherwise.
 
 use crds::{Phase, analysis::Strategy};
-use jiff::Timestamp;
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Cx, Flow,
     configs::{self, Configs},
-    context::{Pause, after},
-    outage, prepare, promote,
+    context::Pause,
+    outage, pods, prepare, promote, scaler, strategy,
 };
 use crate::{
     ObjectRef,
-    objects::kinds,
-    readiness::{self, Readiness, Side},
-    revision,
+    objects::{self, kinds},
+    readiness::Readiness,
     routes::{self, Context, Provider, Split},
     seam::{Seen, Write},
     services::{self, Port, Role, Selector},
-    workloads,
+    workloads::{self, Workload, knative},
 };
 
 /// The target as it was found.
 pub(super) struct Target {
+    pub(super) workload: Workload,
     pub(super) at: ObjectRef,
     pub(super) object: Arc<Value>,
+    /// Empty for a target without pods.
     pub(super) selector: Selector,
     pub(super) ports: Vec<Port>,
 }
@@ -50,7 +50,10 @@ type Current = Vec<Option<Arc<Value>>>;
 
 /// Find the target, its selector and its ports.
 pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
-    let at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
+    let workload = cx.workload();
+    let at = workload
+        .kind()
+        .named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
     let Seen::Present(object) = cx.object(&at) else {
         let message = format!("{at} is not there; create it, or correct spec.targetRef");
         if outage::ends_runs(cx.phase) || cx.phase == Phase::Finalising {
@@ -59,17 +62,23 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
         return Err(prepare::refuse(cx, prepare::NO_TARGET, message));
     };
     prepare::take_back(cx, prepare::NO_TARGET)?;
+    if let Some(cause) = workload.impediment(&object) {
+        return Err(outage::without_part(cx, format!("{at}: {cause}")));
+    }
     let selector = match services::selector(&object, &cx.settings.selector_labels) {
         Ok(selector) => selector,
+        Err(_) if !workload.has_pods() => Selector::default(),
         Err(error) => return Err(cx.blocked(format!("{at}: {error}"))),
     };
-    let (ports, notes) = services::discovered_ports(cx.canary, &object);
+    let (ports, mut notes) = services::discovered_ports(cx.canary, &object);
+    notes.extend(workload.warnings(&object));
     if cx.phase.is_initializing() {
         for note in notes {
             cx.warn(note);
         }
     }
     Ok(Target {
+        workload,
         at,
         object,
         selector,
@@ -80,26 +89,42 @@ pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
 /// Make or repair all generated objects, in the order that keeps traffic flowing: a Service before what it selects, the primary
 /// ready before the apex points at it, the route last.
 pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
-    let writes = [Role::Canary, Role::Primary].map(|role| service(cx, role, &target));
+    let writes = match target.workload {
+        Workload::Deployment | Workload::DaemonSet => [
+            service(cx, Role::Canary, &target)?,
+            service(cx, Role::Primary, &target)?,
+        ],
+        Workload::Service => [canary_copy(cx, &target), None],
+        Workload::Knative => [None, None],
+    };
     cx.write(writes)?;
-    let configs = configs::of(cx, &target.object["spec"]["template"])?;
-    let primary_at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+    let configs = configs::of(cx, &target)?;
+    let workload = target.workload;
+    let primary_at = workload
+        .kind()
+        .named(cx.canary.namespace(), &workload.primary_name(&cx.canary.spec));
     let primary = match cx.object(&primary_at) {
-        Seen::Present(primary) => primary,
+        Seen::Present(service) if workload == Workload::Knative => adopt(cx, &primary_at, service)?,
+        Seen::Present(primary) => {
+            refuse_foreign(cx, &primary_at, &primary)?;
+            primary
+        }
         Seen::Absent | Seen::NoSuchKind => promote::create_primary(cx, &target, &primary_at, &configs)?,
     };
-    if cx.phase.is_initializing() {
-        wait_for_first_primary(cx, &primary)?;
+    if cx.is_bootstrapping() {
+        wait_for_first_primary(cx, &target, &configs, &primary)?;
     }
-    promote::ensure_scaler(cx)?;
-    let apex = service(cx, Role::Apex, &target);
-    cx.write([apex])?;
+    scaler::ensure(cx)?;
+    if target.workload.has_pods() {
+        let apex = service(cx, Role::Apex, &target)?;
+        cx.write([apex])?;
+    }
 
     let name = cx.canary.spec.provider.as_deref().unwrap_or(&cx.settings.mesh_provider);
     let Some(provider) = routes::provider(name) else {
         return Err(cx.blocked(format!("spec.provider: {}", routes::hint(name))));
     };
-    let revision = revision::of_deployment(&target.object);
+    let revision = target.workload.revision(&target.object);
     let mut release = Release {
         target,
         primary_at,
@@ -110,14 +135,36 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
         split: Split::PRIMARY,
         written: BTreeMap::new(),
     };
+    if workload == Workload::Knative {
+        // Primary, target and route are one object, and this step may have written it.
+        let (at, service) = (release.primary_at.clone(), release.primary.clone());
+        release.written.insert(at, service);
+    }
     keep_route(cx, &mut release)?;
     Ok(release)
 }
 
-/// The target is not scaled down, nor the apex moved, before the first primary is ready; also without analysis (W-16, W-17).
-fn wait_for_first_primary(cx: &mut Cx<'_>, primary: &Value) -> Flow<()> {
-    match primary_readiness(cx, primary) {
+/// The target is not scaled down, nor the apex moved, before the first primary is ready; also without analysis (W-16, W-17). What is
+/// mended in the target meanwhile is mended in the primary, too.
+fn wait_for_first_primary(cx: &mut Cx<'_>, target: &Target, configs: &Configs, primary: &Arc<Value>) -> Flow<()> {
+    let readiness = pods::primary_readiness(cx, primary);
+    if !readiness.is_ready() && pods::available(primary) == 0 && pods::available(&target.object) > 0 {
+        promote::renew_first(cx, target, configs, primary)?;
+    }
+    if cx.phase == Phase::Failed {
+        return match readiness {
+            Readiness::Ready => Ok(()),
+            Readiness::NotReady { message, .. } => Err(Pause::end(cx.idle(message))),
+        };
+    }
+    match pods::in_time(cx, readiness) {
         Readiness::Ready => Ok(()),
+        Readiness::NotReady {
+            message, final_: true, ..
+        } if pods::is_overdue(cx) => {
+            cx.warn(message.clone());
+            Err(outage::without_first_primary(cx, &message))
+        }
         Readiness::NotReady { message, .. } if cx.now >= cx.due() => Err(cx.blocked(message)),
         // Pods need a moment; that is nothing to warn of before an interval has passed.
         Readiness::NotReady { message, .. } => {
@@ -128,12 +175,68 @@ fn wait_for_first_primary(cx: &mut Cx<'_>, primary: &Value) -> Flow<()> {
     }
 }
 
-fn service(cx: &Cx<'_>, role: Role, target: &Target) -> Option<Write> {
-    let at = kinds::SERVICE.named(cx.canary.namespace(), &services::name(cx.canary, role));
+/// A Service of another Canary is left to it: two Canaries with one `service.name` would undo each other's writes for ever (SV-6).
+fn service(cx: &mut Cx<'_>, role: Role, target: &Target) -> Flow<Option<Write>> {
+    let at = services::reference(cx.canary, role);
     let seen = cx.object(&at);
     let current = seen.present().map(|object| &**object);
+    if let Some(other) = current.and_then(|current| services::other_canary(cx.canary, current)) {
+        let cause = format!("{at} belongs to Canary {other}; give one of them another spec.service.name");
+        return Err(outage::without_part(cx, cause));
+    }
     let desired = services::desired(cx.canary, role, &target.selector, &target.ports, current);
+    Ok(Write::towards(at, current, desired))
+}
+
+/// Say what the Canary asks for and the Services that are there cannot be given (SV-4).
+pub(super) fn tell_unapplied(cx: &mut Cx<'_>, release: &Release) {
+    let roles = Role::ALL.into_iter().filter(|_| release.target.workload.has_pods());
+    let seen: Vec<Seen> = roles
+        .map(|role| cx.object(&services::reference(cx.canary, role)))
+        .collect();
+    for service in seen.iter().filter_map(Seen::present) {
+        if let Some(note) = services::unapplied(cx.canary, service) {
+            cx.warn(note);
+        }
+    }
+}
+
+/// The copy of a target Service that stands for its present state; written only where it differs (SV-17).
+fn canary_copy(cx: &Cx<'_>, target: &Target) -> Option<Write> {
+    use workloads::service;
+    let name = service::name(cx.canary, service::Role::Canary);
+    let at = kinds::SERVICE.named(cx.canary.namespace(), &name);
+    let seen = cx.object(&at);
+    let current = seen.present().map(|object| &**object);
+    let desired = service::copy(cx.canary, cx.settings, &target.object, service::Role::Canary, current);
     Write::towards(at, current, desired)
+}
+
+/// Name the stable revision of a Knative Service that has none.
+fn adopt(cx: &mut Cx<'_>, at: &ObjectRef, service: Arc<Value>) -> Flow<Arc<Value>> {
+    let Some(desired) = knative::adopted(&service) else {
+        return Err(cx.blocked(format!("{at} has no revision yet")));
+    };
+    let write = Write::towards(at.clone(), Some(&service), desired);
+    Ok(cx.write([write])?.pop().unwrap_or(service))
+}
+
+/// A primary that something else controls is not ours to overwrite (WL-16). One that nobody controls is taken over, as after a
+/// deletion that orphaned it.
+fn refuse_foreign(cx: &mut Cx<'_>, at: &ObjectRef, primary: &Value) -> Flow<()> {
+    let Some(owner) = objects::controller_of(primary) else {
+        return Ok(());
+    };
+    if owner["kind"] == "Canary" && owner["name"] == cx.canary.name() {
+        return Ok(());
+    }
+    let text = |field: &str| owner[field].as_str().unwrap_or_default();
+    let cause = format!(
+        "{at} belongs to {} {}; rename it, or the target",
+        text("kind"),
+        text("name")
+    );
+    Err(outage::without_part(cx, cause))
 }
 
 /// Repair the route without losing its weights (W-8), and hold an idle canary's at 100/0 (W-11).
@@ -143,7 +246,11 @@ fn keep_route(cx: &mut Cx<'_>, release: &mut Release) -> Flow<()> {
     let wanted = if rests_on_primary(cx, release) {
         Split::PRIMARY
     } else {
-        release.split
+        let mirrored = keeps_mirror(cx, release);
+        Split {
+            mirrored,
+            ..release.split
+        }
     };
     shift(cx, release, wanted)
 }
@@ -156,6 +263,14 @@ fn rests_on_primary(cx: &Cx<'_>, release: &Release) -> bool {
         Phase::Failed => cx.status().canary_weight == 0,
         _ => false,
     }
+}
+
+/// Whether requests are mirrored at this point of a run, whoever has changed the route.
+fn keeps_mirror(cx: &Cx<'_>, release: &Release) -> bool {
+    let runs = matches!(cx.phase, Phase::Progressing | Phase::WaitingPromotion);
+    let can = release.provider.capabilities;
+    runs && !cx.canary.spec.skips_analysis()
+        && strategy::mirrors(&cx.analysis(), can, release.split, cx.status().iterations)
 }
 
 /// Weights of a route that is missing: those of the run, so that a deleted route does not throw the run back.
@@ -177,7 +292,10 @@ fn from_status(cx: &Cx<'_>) -> Split {
 
 /// The split, unless it would give traffic to a version without available pods while the other one has some (S1).
 fn lit(release: &Release, wanted: Split) -> Split {
-    match (available(&release.primary) > 0, available(&release.target.object) > 0) {
+    match (
+        pods::available(&release.primary) > 0,
+        pods::available(&release.target.object) > 0,
+    ) {
         (true, false) => Split::PRIMARY,
         (false, true) => Split::CANARY,
         _ => wanted,
@@ -186,16 +304,9 @@ fn lit(release: &Release, wanted: Split) -> Split {
 
 /// Weights as the route has them, `None` where there is no route yet.
 fn observed(cx: &mut Cx<'_>, release: &Release) -> Flow<Option<Split>> {
-    let (refs, current) = route_objects(cx, release)?;
-    if !refs.is_empty() && current.iter().any(Option::is_none) {
-        return Ok(None);
-    }
-    let context = context(cx, release, &current);
-    match release.provider.observed(&context) {
-        Ok(split) => Ok(Some(split)),
-        // A foreign edit took our backends away: the run's own weights are put back (W-8).
-        Err(_) => Ok(None),
-    }
+    let current = route_objects(cx, release)?;
+    // A foreign edit may have taken the route, or our backends in it, away: the run's own weights are put back (W-8).
+    Ok(release.provider.observed(&context(cx, release, &current)).ok())
 }
 
 /// Bring the route to `wanted`. Refuses to raise the share of a version without available pods while the other one has some (S1).
@@ -206,11 +317,14 @@ pub(super) fn shift(cx: &mut Cx<'_>, release: &mut Release, wanted: Split) -> Fl
             wanted.primary, wanted.canary
         )));
     }
-    let (_, current) = route_objects(cx, release)?;
-    match release.provider.writes(&context(cx, release, &current), wanted) {
+    let current = route_objects(cx, release)?;
+    let context = context(cx, release, &current);
+    match release.provider.writes(&context, wanted) {
         Ok(writes) => {
+            let cookies = release.provider.cookies(&context, wanted);
             let refs: Vec<ObjectRef> = writes.iter().map(|write| write.object.clone()).collect();
             let written = cx.write(writes.into_iter().map(Some))?;
+            cx.give_out(cookies);
             release.written.extend(refs.into_iter().zip(written));
         }
         Err(refused) => return Err(cx.blocked(refused.to_string())),
@@ -220,27 +334,29 @@ pub(super) fn shift(cx: &mut Cx<'_>, release: &mut Release, wanted: Split) -> Fl
 }
 
 fn goes_dark(release: &Release, wanted: Split) -> bool {
-    let (primary, canary) = (available(&release.primary), available(&release.target.object));
+    let (primary, canary) = (
+        pods::available(&release.primary),
+        pods::available(&release.target.object),
+    );
     let raises_primary = wanted.primary > release.split.primary && primary == 0 && canary > 0;
     let raises_canary = wanted.canary > release.split.canary && canary == 0 && primary > 0;
     raises_primary || raises_canary
 }
 
-fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<(Vec<ObjectRef>, Current)> {
-    let refs = release.provider.objects(cx.canary);
+fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<Current> {
     let mut current = Vec::new();
-    for at in &refs {
-        if let Some(written) = release.written.get(at) {
+    for at in release.provider.objects(cx.canary) {
+        if let Some(written) = release.written.get(&at) {
             current.push(Some(written.clone()));
             continue;
         }
-        match cx.object(at) {
+        match cx.object(&at) {
             Seen::Present(object) => current.push(Some(object)),
             Seen::Absent => current.push(None),
-            Seen::NoSuchKind => return Err(not_installed(cx, at)),
+            Seen::NoSuchKind => return Err(not_installed(cx, &at)),
         }
     }
-    Ok((refs, current))
+    Ok(current)
 }
 
 fn not_installed(cx: &mut Cx<'_>, at: &ObjectRef) -> Pause {
@@ -256,104 +372,16 @@ fn context<'c>(cx: &Cx<'c>, release: &'c Release, current: &'c [Option<Arc<Value
     Context {
         canary: cx.canary,
         current: current.iter().map(|object| object.as_deref()).collect(),
-        selector_key: Some(&release.target.selector.key),
+        selector_key: Some(release.target.selector.key.as_str()).filter(|key| !key.is_empty()),
+        entropy: cx.entropy,
     }
 }
 
 /// Whether the gateway has accepted the route as it is written; it holds the run back, never a rollback (RM-11).
 pub(super) fn accepted(cx: &mut Cx<'_>, release: &Release) -> Flow<Result<(), String>> {
-    let (_, current) = route_objects(cx, release)?;
+    let current = route_objects(cx, release)?;
     Ok(release
         .provider
         .accepted(&context(cx, release, &current))
         .map_err(|unready| unready.to_string()))
-}
-
-/// Pods of a workload that are available.
-pub(super) fn available(workload: &Value) -> i64 {
-    workload["status"]["availableReplicas"].as_i64().unwrap_or(0)
-}
-
-pub(super) fn primary_readiness(cx: &Cx<'_>, primary: &Value) -> Readiness {
-    readiness(cx, primary, Side::Primary, cx.analysis().primary_ready_threshold())
-}
-
-pub(super) fn canary_readiness(cx: &Cx<'_>, target: &Value) -> Readiness {
-    readiness(cx, target, Side::Canary, cx.analysis().canary_ready_threshold())
-}
-
-/// The wait counts from the last status write (entering the phase, the last step, the end of a suspension) or the last check, which
-/// found all pods ready: behind a gate that is closed for an hour a moment without pods is not an hour's wait.
-fn waiting_since(cx: &Cx<'_>) -> Timestamp {
-    cx.status().last_transition_time.max(cx.last_check).unwrap_or(cx.now)
-}
-
-fn readiness(cx: &Cx<'_>, workload: &Value, side: Side, threshold_percent: i64) -> Readiness {
-    let name = match side {
-        Side::Primary => format!("{}.{}", cx.canary.spec.primary_name(), cx.canary.namespace()),
-        Side::Canary => cx.target_name(),
-    };
-    let seconds = cx.canary.spec.progress_deadline_seconds();
-    let since = waiting_since(cx);
-    readiness::deployment(Some(workload), &name, threshold_percent, seconds, since, cx.now, side)
-}
-
-/// As [`readiness`], in a run: whatever the cause is, waiting ends with the deadline, so that no phase lasts for ever (L2).
-pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
-    let (seconds, end) = (cx.canary.spec.progress_deadline_seconds(), end_of_patience(cx));
-    match readiness {
-        Readiness::NotReady {
-            message,
-            final_: false,
-            deadline,
-        } if cx.now >= end => {
-            let message = format!("{message}; exceeded its progressDeadlineSeconds: {seconds}");
-            Readiness::NotReady {
-                message,
-                final_: true,
-                deadline,
-            }
-        }
-        Readiness::NotReady {
-            message,
-            final_,
-            deadline,
-        } => Readiness::NotReady {
-            message,
-            final_,
-            deadline: Some(deadline.map_or(end, |deadline| deadline.min(end))),
-        },
-        Readiness::Ready => Readiness::Ready,
-    }
-}
-
-/// When waiting ends: `progressDeadlineSeconds` after the last status write or check.
-pub(super) fn end_of_patience(cx: &Cx<'_>) -> Timestamp {
-    let seconds = cx.canary.spec.progress_deadline_seconds();
-    let patience = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    after(waiting_since(cx), patience)
-}
-
-/// Whether `progressDeadlineSeconds` have passed since the last status write or check.
-pub(super) fn is_overdue(cx: &Cx<'_>) -> bool {
-    cx.now >= end_of_patience(cx)
-}
-
-/// Only the target has available pods.
-pub(super) fn only_canary_serves(release: &Release) -> bool {
-    available(&release.primary) == 0 && available(&release.target.object) > 0
-}
-
-/// The write that scales the target. Never to zero while it is the only version with available pods (S2).
-pub(super) fn scale_target(cx: &mut Cx<'_>, release: &Release, replicas: i64) -> Flow<()> {
-    let target = &release.target;
-    if replicas == 0 && only_canary_serves(release) {
-        return Err(cx.blocked(format!(
-            "not scaling down {}: the primary has no available pods",
-            cx.target_name()
-        )));
-    }
-    let desired = workloads::scaled(&target.object, replicas);
-    let write = Write::towards(target.at.clone(), Some(&target.object), desired);
-    cx.write([write]).map(drop)
 }

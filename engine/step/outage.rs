@@ -2,14 +2,13 @@
 
 use crds::Phase;
 
-use super::{Cx, Flow, Pause, ensure, promote, rollback};
+use super::{Cx, Flow, Pause, context::after, pods, promote, rollback};
 use crate::{
     ObjectRef,
     alerts::texts as alert,
-    objects::kinds,
     routes::{self, Context, Split},
-    seam::{Done, Seen, Write},
-    workloads,
+    seam::{Done, Measure, Seen},
+    status::HELD,
 };
 
 /// Whether there is a run that must come to an end (L2). Idle phases wait for what is missing, as long as it takes.
@@ -27,19 +26,62 @@ pub(super) fn without_target(cx: &mut Cx<'_>, cause: &str) -> Pause {
     ended(end_run(cx, cause))
 }
 
+/// The first primary has not become ready in time. The target serves on, untouched; the canary is initialised as soon as the primary is
+/// ready, and what its owner mends in the target reaches the primary (W-16).
+pub(super) fn without_first_primary(cx: &mut Cx<'_>, cause: &str) -> Pause {
+    cx.alert(alert::deadline_exceeded(cause));
+    cx.measure(Measure::Status(Phase::Failed));
+    let note = format!("Initialization failed: {cause}. {} keeps serving.", cx.target_name());
+    let draft = cx.draft().phase(Phase::Failed, cx.kind(), Some(note));
+    Pause::end(cx.save("fail", "the first primary is not ready", draft, cx.in_an_interval()))
+}
+
+/// Whether the phase has lasted so long behind an obstacle that it must end (L2). Ends that know more about their phase come first,
+/// at the deadline itself; this one is for what nobody foresaw, an interval later.
+pub(super) fn is_stuck(cx: &Cx<'_>) -> bool {
+    let is_bounded = matches!(
+        cx.phase,
+        Phase::Initializing | Phase::Progressing | Phase::Promoting | Phase::Finalising
+    );
+    let is_held = cx.status().condition(HELD).is_some();
+    is_bounded && !is_held && cx.now >= after(pods::end_of_patience(cx), cx.interval())
+}
+
+/// End a phase that cannot be ended properly, because what stands in the way also stands in the way of the traffic. Both versions keep
+/// their pods and their shares: that is safe, and the status says so.
+pub(super) fn stuck(cx: &mut Cx<'_>, cause: &str) -> Pause {
+    if cx.phase == Phase::Initializing {
+        return without_first_primary(cx, cause);
+    }
+    let seconds = cx.canary.spec.progress_deadline_seconds();
+    let cause = format!("{cause}; exceeded its progressDeadlineSeconds: {seconds}");
+    cx.alert(alert::deadline_exceeded(&cause));
+    let note = format!("Canary analysis failed: {cause}. Pods and weights are left as they are.");
+    let canary = cx.status().canary_weight;
+    Pause::end(rollback::fail(cx, canary, Some(note)))
+}
+
 /// Something else is gone: it may come back until the deadline, then the run ends.
 pub(super) fn without_part(cx: &mut Cx<'_>, cause: String) -> Pause {
-    if !ends_runs(cx.phase) {
+    let is_on_its_way = ends_runs(cx.phase) || matches!(cx.phase, Phase::Initializing | Phase::Finalising);
+    if !is_on_its_way {
         return cx.blocked(cause);
     }
-    if ensure::is_overdue(cx) {
+    if pods::is_overdue(cx) {
         let seconds = cx.canary.spec.progress_deadline_seconds();
         let cause = format!("{cause}; exceeded its progressDeadlineSeconds: {seconds}");
-        return ended(end_run(cx, &cause));
+        return match cx.phase {
+            Phase::Initializing => {
+                cx.warn(cause.clone());
+                without_first_primary(cx, &cause)
+            }
+            Phase::Finalising => ended(end_finalising(cx, &cause)),
+            _ => ended(end_run(cx, &cause)),
+        };
     }
     cx.warn(cause.clone());
     let mut done = cx.wake_in("blocked", cause, cx.interval());
-    done.wake = done.wake.map(|wake| wake.min(ensure::end_of_patience(cx)));
+    done.wake = done.wake.map(|wake| wake.min(pods::end_of_patience(cx)));
     Pause::end(done)
 }
 
@@ -50,12 +92,34 @@ fn ended(end: Flow<Done>) -> Pause {
     }
 }
 
+/// The primary has the revision and the traffic: what is left is to scale the target down, which needs none of the lost parts.
+fn end_finalising(cx: &mut Cx<'_>, cause: &str) -> Flow<Done> {
+    let kind = cx.workload().kind();
+    let target_at = kind.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
+    let primary_at = kind.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+    let is_dark = |seen: &Seen| seen.present().is_none_or(|workload| pods::available(workload) == 0);
+    let target = cx.object(&target_at);
+    if is_dark(&cx.object(&primary_at)) && !is_dark(&target) {
+        return end_run(cx, cause);
+    }
+    cx.warn(cause.to_owned());
+    route(cx, Split::PRIMARY)?;
+    if let Seen::Present(target) = &target {
+        let writes = pods::scaling(cx, &target_at, target, 0);
+        cx.write(writes)?;
+    }
+    Ok(promote::succeeded(cx, false))
+}
+
 /// All traffic to the primary, unless only the canary has pods (S1, S2). Made from what is left: there is no release to speak of.
 fn end_run(cx: &mut Cx<'_>, cause: &str) -> Flow<Done> {
-    let target_at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.target_ref.name);
-    let primary_at = kinds::DEPLOYMENT.named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+    let (workload, namespace) = (cx.workload(), cx.canary.namespace());
+    let target_at = workload.kind().named(namespace, &cx.canary.spec.target_ref.name);
+    let primary_at = workload
+        .kind()
+        .named(namespace, &workload.primary_name(&cx.canary.spec));
     let (target, primary) = (cx.object(&target_at), cx.object(&primary_at));
-    let has_pods = |seen: &Seen| seen.present().is_some_and(|workload| ensure::available(workload) > 0);
+    let has_pods = |seen: &Seen| seen.present().is_some_and(|workload| pods::available(workload) > 0);
     cx.warn(cause.to_owned());
     cx.alert(alert::deadline_exceeded(cause));
     if has_pods(&target) && !has_pods(&primary) {
@@ -65,8 +129,8 @@ fn end_run(cx: &mut Cx<'_>, cause: &str) -> Flow<Done> {
     route(cx, Split::PRIMARY)?;
     if let (Seen::Present(target), true) = (&target, has_pods(&primary)) {
         rollback::tell_failed(cx);
-        let desired = workloads::scaled(target, 0);
-        cx.write([Write::towards(target_at, Some(target), desired)])?;
+        let writes = pods::scaling(cx, &target_at, target, 0);
+        cx.write(writes)?;
     }
     let note = format!("Canary analysis failed: {cause}.");
     Ok(rollback::fail(cx, 0, Some(note)))
@@ -84,9 +148,15 @@ fn route(cx: &mut Cx<'_>, wanted: Split) -> Flow<()> {
         canary: cx.canary,
         current: seen.iter().map(|seen| seen.present().map(|object| &**object)).collect(),
         selector_key: None,
+        entropy: cx.entropy,
     };
     match provider.writes(&context, wanted) {
-        Ok(writes) => cx.write(writes.into_iter().map(Some)).map(drop),
+        Ok(writes) => {
+            let cookies = provider.cookies(&context, wanted);
+            cx.write(writes.into_iter().map(Some))?;
+            cx.give_out(cookies);
+            Ok(())
+        }
         Err(refused) => Err(cx.blocked(refused.to_string())),
     }
 }

@@ -6,16 +6,16 @@ use serde_json::json;
 
 use super::{
     Cx, Flow, Pause,
-    context::{after, decision},
+    context::{after, decision, is_outdated},
     queries, texts,
 };
 use crate::{
     json::merge_diff,
     objects::kinds,
     routes,
-    scalers::hpa,
     seam::{Act, Done, Event, Measure, Write},
-    status::{ACCEPTED, Draft, HELD},
+    status::{ACCEPTED, Draft, HELD, UNUSABLE_METRIC},
+    workloads::Workload,
 };
 
 /// Finalizer of canaries with `revertOnDeletion` (controller.md 5.11).
@@ -24,8 +24,6 @@ pub(super) const FINALIZER: &str = "finalizer.flagger.app";
 const INVALID: &str = "InvalidSpec";
 /// Reason of condition `Accepted` when the target is not there.
 pub(super) const NO_TARGET: &str = "TargetNotFound";
-/// Reason of condition `Accepted` when a metric's query cannot be made.
-const UNUSABLE_METRIC: &str = "MetricUnusable";
 /// Reason of condition `Accepted` while the spec is written in an older form that is read as if it were today's.
 const TRANSLATED: &str = "Translated";
 /// Reason of condition `Held` while `spec.suspend` is true.
@@ -43,7 +41,8 @@ pub fn refused(canary: &Canary, unreadable: &Unreadable, now: Timestamp) -> Done
             ..Done::default()
         };
     }
-    let draft = complaint(Draft::of(canary.status.as_ref(), now), INVALID, &message);
+    let draft = Draft::of(canary.status.as_ref(), now).observing(canary.metadata.generation);
+    let draft = complaint(draft, INVALID, &message);
     Done {
         status: Some(draft.finish()),
         events: vec![Event::error(phase, message.clone())],
@@ -54,8 +53,11 @@ pub fn refused(canary: &Canary, unreadable: &Unreadable, now: Timestamp) -> Done
     }
 }
 
-/// Whether the owner has been told just this.
+/// Whether the owner has been told just this, of this generation.
 fn is_told(canary: &Canary, reason: &str, message: &str) -> bool {
+    if is_outdated(canary) {
+        return false;
+    }
     let told = canary.status.as_ref().and_then(|status| status.condition(ACCEPTED));
     told.is_some_and(|told| told.reason == reason && told.message.as_deref() == Some(message))
 }
@@ -157,13 +159,11 @@ fn problems(cx: &Cx<'_>) -> Vec<String> {
         None => found.push(format!("spec.provider: {}", routes::hint(provider))),
         Some(known) => found.extend(beyond(known, cx.canary)),
     }
-    if spec.target_ref.kind != "Deployment" {
-        found.push(format!(
-            "spec.targetRef.kind: {} is not supported by this version; use a Deployment",
-            spec.target_ref.kind
-        ));
+    if let (Some(known), true) = (routes::provider(provider), found.is_empty()) {
+        found.extend(known.refused(cx.canary).map(|refused| refused.to_string()));
     }
-    if spec.service.is_none() {
+    let needs_service = Workload::of(&spec.target_ref).is_none_or(Workload::has_pods);
+    if spec.service.is_none() && needs_service {
         found.push("spec.service: it is missing; write at least its port".into());
     }
     found
@@ -173,31 +173,36 @@ fn problems(cx: &Cx<'_>) -> Vec<String> {
 fn beyond(provider: &routes::Provider, canary: &Canary) -> Vec<String> {
     let mut found = Vec::new();
     let (can, name) = (provider.capabilities, provider.name);
-    if let Some(scaler) = canary
-        .spec
-        .autoscaler_ref
-        .as_ref()
-        .filter(|scaler| scaler.kind != hpa::KIND)
-    {
+    let spec = &canary.spec;
+    let is_service = Workload::of(&spec.target_ref) == Some(Workload::Service);
+    if is_service && can.weights && spec.apex_name() != spec.target_ref.name {
         found.push(format!(
-            "spec.autoscalerRef.kind: {} is not supported by this version",
-            scaler.kind
+            "spec.service.name: the copies of a Service are named after it, so the route would lead to Services that do not exist; \
+             remove it, or write {}",
+            spec.target_ref.name
         ));
     }
     let Some(analysis) = canary.spec.analysis.as_ref().filter(|_| !canary.spec.skips_analysis()) else {
         return found;
     };
+    if !analysis.matches.is_empty() && !can.ab {
+        found.push(format!(
+            "spec.analysis.match: provider {name} cannot tell requests apart, so there is no A/B testing; remove it"
+        ));
+    }
     if analysis.session_affinity.is_some() && !can.affinity {
         found.push(format!(
             "spec.analysis.sessionAffinity: this version does not support it with provider {name}; remove it"
         ));
     }
-    let mirrors = can.mirror && analysis.strategy() == Strategy::BlueGreen;
-    if analysis.mirror == Some(true) && !mirrors {
+    if analysis.mirror == Some(true) && !can.mirror {
         found.push(format!(
-            "spec.analysis.mirror: with provider {name} requests cannot be mirrored in this kind of run; \
-             remove it, or use iterations with a provider that mirrors"
+            "spec.analysis.mirror: requests cannot be mirrored with provider {name}; remove it"
         ));
+    }
+    if analysis.mirror == Some(true) && analysis.strategy() == Strategy::AbTesting {
+        found
+            .push("spec.analysis.mirror: in an A/B test the chosen requests go to the canary itself; remove it".into());
     }
     found
 }
@@ -208,6 +213,7 @@ pub(super) fn hold_while_suspended(cx: &mut Cx<'_>) -> Flow<()> {
     let suspended = cx.canary.spec.suspend == Some(true);
     let done = match (suspended, held) {
         (false, false) => return Ok(()),
+        (true, true) if cx.is_outdated() => observe(cx, "suspended"),
         (true, true) => cx.idle("suspended"),
         (true, false) => {
             cx.say(texts::SUSPENDED.into());
@@ -218,6 +224,12 @@ pub(super) fn hold_while_suspended(cx: &mut Cx<'_>) -> Flow<()> {
         (false, true) => cx.save("resume", "no longer suspended", cx.draft().without(HELD), cx.now),
     };
     Err(Pause::end(done))
+}
+
+/// Say in the status that this generation has been seen: GitOps tools wait for it (kstatus). Nothing has moved.
+pub(super) fn observe(cx: &Cx<'_>, why: &str) -> Done {
+    let wake = after(cx.now, super::context::IDLE_RESYNC);
+    cx.save("observe", why, cx.draft().unmoved(), wake)
 }
 
 /// Add or remove the finalizer as `revertOnDeletion` says, by a patch of the metadata alone (W-49).

@@ -9,17 +9,15 @@ use super::{
     begin::wait_until_due,
     configs::{self, Configs},
     ensure::{self, Release, Target},
-    outage, rollback, rollout, texts,
+    pods, rollback, rollout, scaler, texts,
 };
 use crate::{
     ObjectRef,
     alerts::texts as alert,
     configs::{copy, digest},
-    objects::kinds,
     readiness::Readiness,
     routes::Split,
-    scalers::hpa,
-    seam::{Done, Ending, Measure, Seen, Write},
+    seam::{Done, Ending, Measure, Write},
     status::HELD,
     workloads::{self, Projection},
 };
@@ -34,6 +32,22 @@ pub(super) fn create_primary(cx: &mut Cx<'_>, target: &Target, at: &ObjectRef, c
         Some(primary) => Ok(primary),
         None => Err(cx.blocked(format!("{at} could not be made"))),
     }
+}
+
+/// Bring a first primary that never became ready to what the target is now: its owner has mended something.
+pub(super) fn renew_first(cx: &mut Cx<'_>, target: &Target, configs: &Configs, primary: &Arc<Value>) -> Flow<()> {
+    let projection = projected(cx, target, configs);
+    if projection.is_promoted(&target.object, primary) {
+        return Ok(());
+    }
+    let desired = projection.promoted(&target.object, primary);
+    let at = target
+        .workload
+        .kind()
+        .named(cx.canary.namespace(), &cx.canary.spec.primary_name());
+    let mut writes = config_copies(cx, configs)?;
+    writes.push(Write::towards(at, Some(primary), desired));
+    cx.write(writes).map(drop)
 }
 
 /// Copy the analysed revision and its configs to the primary. What is copied is what this step saw, and its hash is the one that was
@@ -55,11 +69,9 @@ fn enter(cx: &Cx<'_>, why: &str) -> Done {
     cx.save("promote", why, draft, cx.in_an_interval())
 }
 
-/// Whether the primary carries the id of this revision with these configs. The id tells, not the content: an admission webhook may
-/// have changed that, and would at every attempt.
+/// Whether the primary has been given this revision with these configs.
 pub(super) fn has_revision(cx: &Cx<'_>, release: &Release) -> bool {
-    let id = projection(cx, release).flagger_id;
-    release.primary["spec"]["template"]["metadata"]["annotations"][workloads::FLAGGER_ID] == id
+    projection(cx, release).is_promoted(&release.target.object, &release.primary)
 }
 
 fn primary_name(cx: &Cx<'_>) -> String {
@@ -104,7 +116,7 @@ pub(super) fn projection<'p>(cx: &Cx<'p>, release: &'p Release) -> Projection<'p
 }
 
 fn projected<'p>(cx: &Cx<'p>, target: &'p Target, configs: &'p Configs) -> Projection<'p> {
-    let revision = crate::revision::of_deployment(&target.object);
+    let revision = target.workload.revision(&target.object);
     let checksums = configs.checksums.clone().unwrap_or_default();
     Projection {
         canary: cx.canary,
@@ -124,7 +136,7 @@ pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if let Some(done) = wait_for_primary(cx, release)? {
         return Ok(done);
     }
-    sync_scaler(cx)?;
+    scaler::sync(cx)?;
     cx.checked();
     cx.measure(Measure::Status(cx.phase));
     if !release.provider.capabilities.weights || release.split.canary == 0 {
@@ -166,7 +178,7 @@ fn finalise(cx: &Cx<'_>, why: &str) -> Done {
 }
 
 fn wait_for_primary(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
-    match ensure::in_time(cx, ensure::primary_readiness(cx, &release.primary)) {
+    match pods::in_time(cx, pods::primary_readiness(cx, &release.primary)) {
         Readiness::Ready => Ok(None),
         Readiness::NotReady {
             message, final_: true, ..
@@ -205,7 +217,7 @@ pub(super) fn finalising(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 
 /// `skipAnalysis`: promote as soon as the target is ready, wait for the primary, then scale down.
 pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    if release.split.canary > 0 && ensure::available(&release.primary) > 0 {
+    if release.split.canary > 0 && pods::available(&release.primary) > 0 {
         ensure::shift(cx, release, Split::PRIMARY)?;
     }
     // A primary that has the revision already is from an attempt that was interrupted: the target may be at zero by now.
@@ -217,9 +229,9 @@ pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<D
         cx.say(texts::copying(&cx.target_name(), &primary_name(cx)));
         return Ok(cx.wake_in("promote", "the analysis is skipped", cx.interval()));
     }
-    match ensure::in_time(cx, ensure::primary_readiness(cx, &release.primary)) {
+    match pods::in_time(cx, pods::primary_readiness(cx, &release.primary)) {
         Readiness::Ready => {
-            sync_scaler(cx)?;
+            scaler::sync(cx)?;
             succeed(cx, release, true)
         }
         Readiness::NotReady {
@@ -230,7 +242,7 @@ pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<D
 }
 
 fn succeed(cx: &mut Cx<'_>, release: &Release, skipped: bool) -> Flow<Done> {
-    ensure::scale_target(cx, release, 0)?;
+    pods::scale_target(cx, release, 0)?;
     Ok(succeeded(cx, skipped))
 }
 
@@ -259,40 +271,4 @@ pub(super) fn succeeded(cx: &mut Cx<'_>, skipped: bool) -> Done {
     let mut done = cx.save("succeed", "the primary runs the new revision", draft, cx.now);
     done.aftermath = Some(if skipped { Ending::Skipped } else { Ending::Promoted });
     done
-}
-
-/// Make the primary's copy of the HPA where it is missing (workloads.md 14.1).
-pub(super) fn ensure_scaler(cx: &mut Cx<'_>) -> Flow<()> {
-    write_scaler(cx, false)
-}
-
-/// Bring the primary's HPA to the target's, with a promotion only (document 004).
-fn sync_scaler(cx: &mut Cx<'_>) -> Flow<()> {
-    write_scaler(cx, true)
-}
-
-fn write_scaler(cx: &mut Cx<'_>, sync: bool) -> Flow<()> {
-    let Some(scaler) = cx
-        .canary
-        .spec
-        .autoscaler_ref
-        .clone()
-        .filter(|scaler| scaler.kind == hpa::KIND)
-    else {
-        return Ok(());
-    };
-    let at = |name: &str| kinds::HORIZONTAL_POD_AUTOSCALER.named(cx.canary.namespace(), name);
-    let (source_at, primary_at) = (at(&scaler.name), at(&format!("{}-primary", scaler.name)));
-    let Seen::Present(source) = cx.object(&source_at) else {
-        let cause = format!("{source_at} is not there; create it, or remove spec.autoscalerRef");
-        return Err(outage::without_part(cx, cause));
-    };
-    let seen = cx.object(&primary_at);
-    let current = seen.present().map(|object| &**object);
-    if current.is_some() && !sync {
-        return Ok(());
-    }
-    let desired = hpa::primary(cx.canary, &scaler, &source, current);
-    let write = Write::towards(primary_at, current, desired);
-    cx.write([write]).map(drop)
 }

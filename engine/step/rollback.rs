@@ -5,7 +5,7 @@ use crds::Phase;
 use super::{
     Cx, Flow,
     ensure::{self, Release},
-    texts,
+    pods, texts,
 };
 use crate::{
     alerts::texts as alert,
@@ -31,13 +31,13 @@ pub(super) fn on_deadline(cx: &mut Cx<'_>, release: &mut Release, cause: &str) -
 
 /// All traffic to the primary, target to zero, phase Failed. Where only the canary has pods, it keeps everything (W-1, S2).
 pub(super) fn run(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    if ensure::only_canary_serves(release) {
+    if pods::only_canary_serves(release) {
         cx.warn(texts::kept(&cx.canary_name()));
         return keep_canary(cx, release);
     }
     ensure::shift(cx, release, Split::PRIMARY)?;
     tell_failed(cx);
-    ensure::scale_target(cx, release, 0)?;
+    pods::scale_target(cx, release, 0)?;
     Ok(end(cx, release, 0, None))
 }
 

@@ -5,7 +5,7 @@ use crds::{Phase, analysis::Strategy};
 use super::{
     Cx, Flow, analysis, begin,
     ensure::{self, Release},
-    gates, promote, rollback,
+    gates, pods, promote, rollback,
     strategy::{self, Move},
     texts,
 };
@@ -90,11 +90,11 @@ fn is_copied(cx: &Cx<'_>, release: &Release) -> bool {
 pub(super) fn wait_for_pods(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
     let sides = [
         (!cx.canary.spec.skips_analysis() && release.split.primary > 0)
-            .then(|| ensure::primary_readiness(cx, &release.primary)),
-        Some(ensure::canary_readiness(cx, &release.target.object)),
+            .then(|| pods::primary_readiness(cx, &release.primary)),
+        Some(pods::canary_readiness(cx, &release.target.object)),
     ];
     for side in sides.into_iter().flatten() {
-        match ensure::in_time(cx, side) {
+        match pods::in_time(cx, side) {
             Readiness::Ready => {}
             Readiness::NotReady {
                 message, final_: true, ..
@@ -125,6 +125,7 @@ fn make(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         return Ok(hold_traffic(cx, &closed));
     }
     match next {
+        Move::Mirror => mirror(cx, release),
         Move::Shift { canary } => shift(cx, release, canary),
         Move::Iterate { iteration, of, split } => iterate(cx, release, iteration, of, split),
         Move::Promote if is_approved(cx, can) => promote::begin(cx, release),
@@ -144,8 +145,18 @@ fn is_approved(cx: &Cx<'_>, can: Capabilities) -> bool {
     counts && cx.phase == Phase::Progressing
 }
 
+/// The step before the first one: copies of requests, and no user on the canary.
+fn mirror(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    ensure::shift(cx, release, Split::PRIMARY.mirrored())?;
+    Ok(advanced(cx, 0))
+}
+
 fn shift(cx: &mut Cx<'_>, release: &mut Release, canary: i64) -> Flow<Done> {
     ensure::shift(cx, release, Split::of(canary))?;
+    Ok(advanced(cx, canary))
+}
+
+fn advanced(cx: &mut Cx<'_>, canary: i64) -> Done {
     cx.measure(Measure::Weight {
         primary: 100 - canary,
         canary,
@@ -153,7 +164,7 @@ fn shift(cx: &mut Cx<'_>, release: &mut Release, canary: i64) -> Flow<Done> {
     cx.say(texts::advance_weight(&cx.canary_name(), canary));
     let draft = cx.draft().phase(Phase::Progressing, cx.kind(), None).without(HELD);
     let draft = draft.with(|status| status.canary_weight = canary);
-    Ok(cx.save("advance", format!("weight {canary}"), draft, cx.in_an_interval()))
+    cx.save("advance", format!("weight {canary}"), draft, cx.in_an_interval())
 }
 
 fn iterate(cx: &mut Cx<'_>, release: &mut Release, iteration: i64, of: i64, split: Option<Split>) -> Flow<Done> {
@@ -199,6 +210,8 @@ fn count(cx: &Cx<'_>, iteration: i64) -> Done {
 fn hold_for_gateway(cx: &mut Cx<'_>, unready: String) -> Done {
     cx.warn(unready.clone());
     if is_held(cx, GATEWAY) {
+        // The pods are ready: the time behind a gateway is not a time of waiting for them.
+        cx.checked();
         return cx.wake_in("blocked", unready, cx.interval());
     }
     let draft = cx

@@ -1,15 +1,19 @@
-//! What the next move of a run is: pure arithmetic on weights and iterations (controller.md 4).
+//! What the next move of a run is: pure arithmetic on weights and rounds (controller.md 4). One file per strategy; session affinity goes
+//! with any of them and is a matter of the route alone (`routes/affinity.rs`).
+
+mod ab_testing;
+mod blue_green;
+mod progressive;
 
 use crds::analysis::{Analysis, Strategy};
 
 use crate::routes::{Capabilities, Split};
 
-/// Iterations when the provider cannot shift traffic and none are given (controller.md 3.1 step 26).
-pub(super) const KUBERNETES_ITERATIONS: i64 = 10;
-
 /// A move of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Move {
+    /// Send copies of requests to the canary before any user gets there.
+    Mirror,
     /// Give the canary this share.
     Shift { canary: i64 },
     /// Count one round; with `split`, write the route first.
@@ -26,105 +30,34 @@ pub(super) enum Move {
 
 /// The next move. `split` is what the route has, `iterations` what the status has.
 pub(super) fn next(analysis: &Analysis, can: Capabilities, split: Split, iterations: i64) -> Move {
-    if !can.weights {
-        return blue_green(rounds(analysis), can, split, iterations, false);
+    match of(analysis, can) {
+        Strategy::Canary => progressive::next(analysis, can, split),
+        Strategy::BlueGreen => blue_green::next(analysis, can, split, iterations),
+        Strategy::AbTesting => ab_testing::next(analysis, iterations),
     }
-    match analysis.strategy() {
-        Strategy::Canary => progressive(analysis, split),
-        Strategy::BlueGreen => {
-            let mirror = analysis.mirror == Some(true) && can.mirror;
-            blue_green(analysis.iterations(), can, split, iterations, mirror)
+}
+
+/// Whether requests are mirrored at this point of a run. Tells a mirror that was lost, or added, from one that belongs there.
+pub(super) fn mirrors(analysis: &Analysis, can: Capabilities, split: Split, iterations: i64) -> bool {
+    let asked = analysis.mirror == Some(true) && can.mirror;
+    asked
+        && match of(analysis, can) {
+            Strategy::Canary => progressive::mirrors(split),
+            Strategy::BlueGreen => blue_green::mirrors(analysis, split, iterations),
+            Strategy::AbTesting => false,
         }
-        Strategy::AbTesting => ab_testing(analysis.iterations(), iterations),
-    }
 }
 
-/// Rounds of a provider without weights.
-fn rounds(analysis: &Analysis) -> i64 {
-    match analysis.iterations() {
-        0 => KUBERNETES_ITERATIONS,
-        given => given,
-    }
-}
-
-fn progressive(analysis: &Analysis, split: Split) -> Move {
-    let canary = split.canary;
-    if canary >= weight_max(analysis) {
-        return Move::Promote;
-    }
-    Move::Shift {
-        canary: next_weight(analysis, canary),
-    }
-}
-
-/// Share at which promotion starts: the last of `stepWeights`, else `maxWeight`, else 100; never above 100 (W-20).
-fn weight_max(analysis: &Analysis) -> i64 {
-    let weights = step_weights(analysis);
-    let max = match weights.last() {
-        Some(last) => *last,
-        None => analysis
-            .max_weight
-            .and_then(crds::Number::whole)
-            .filter(|max| *max > 0)
-            .unwrap_or(100),
-    };
-    max.clamp(1, 100)
-}
-
-/// The next share: one step up, or the smallest of `stepWeights` that is larger (W-10). Always larger than now, never above 100.
-fn next_weight(analysis: &Analysis, canary: i64) -> i64 {
-    let step = analysis.step_weight.and_then(crds::Number::whole).unwrap_or(0);
-    let next = if step > 0 {
-        canary + step
+/// The strategy that is run: a provider without weights can count rounds only.
+fn of(analysis: &Analysis, can: Capabilities) -> Strategy {
+    if can.weights {
+        analysis.strategy()
     } else {
-        let weights = step_weights(analysis);
-        weights
-            .into_iter()
-            .filter(|weight| *weight > canary)
-            .min()
-            .unwrap_or_else(|| weight_max(analysis))
-    };
-    next.clamp(canary + 1, 100)
-}
-
-/// `stepWeights`, unless `stepWeight` takes its place.
-fn step_weights(analysis: &Analysis) -> Vec<i64> {
-    analysis
-        .step_weights
-        .iter()
-        .filter_map(|weight| weight.whole())
-        .collect()
-}
-
-fn blue_green(of: i64, can: Capabilities, split: Split, iterations: i64, mirror: bool) -> Move {
-    if iterations < of {
-        let start_mirror = mirror && !split.mirrored;
-        let split = start_mirror.then_some(Split::PRIMARY.mirrored());
-        return Move::Iterate {
-            iteration: iterations + 1,
-            of,
-            split,
-        };
-    }
-    let switched = iterations > of && (split.canary == 100 || !can.weights);
-    if switched {
-        Move::Promote
-    } else {
-        Move::Switch { iteration: of + 1 }
+        Strategy::BlueGreen
     }
 }
 
-fn ab_testing(of: i64, iterations: i64) -> Move {
-    if iterations >= of {
-        return Move::Promote;
-    }
-    let split = Some(Split::CANARY);
-    Move::Iterate {
-        iteration: iterations + 1,
-        of,
-        split,
-    }
-}
+pub(super) use blue_green::KUBERNETES_ITERATIONS;
 
 #[cfg(test)]
 mod tests;

@@ -7,15 +7,16 @@ use std::time::Duration;
 use super::{
     Cx, Flow,
     context::{Pause, after},
-    ensure, prepare, texts,
+    pods, prepare, texts,
 };
 use crate::{
     objects::kinds,
     readiness::Readiness,
+    routes::{self, Context},
     seam::{Done, Event, Seen, Write},
     services::{self, Role},
     status::PROMOTED,
-    workloads,
+    workloads::{Workload, knative},
 };
 
 /// A target that is not ready after this long no longer holds up the deletion. The peer tries for at most 21 s; a minute covers a slow image pull.
@@ -57,23 +58,36 @@ fn announce(cx: &mut Cx<'_>) -> Done {
     cx.save("terminate", "the canary is being deleted", draft, cx.now)
 }
 
-/// Target first, then the apex, then the finalizer. What is missing counts as done.
+/// Target first, then the apex, then the route, then the finalizer. What is missing counts as done.
 fn revert(cx: &mut Cx<'_>) -> Flow<Done> {
     let namespace = cx.canary.namespace();
-    let at = kinds::DEPLOYMENT.named(namespace, &cx.canary.spec.target_ref.name);
+    let workload = cx.workload();
+    let at = workload.kind().named(namespace, &cx.canary.spec.target_ref.name);
     if let Seen::Present(target) = cx.object(&at) {
-        let primary = cx.object(&kinds::DEPLOYMENT.named(namespace, &cx.canary.spec.primary_name()));
+        let primary = cx.object(
+            &workload
+                .kind()
+                .named(namespace, &workload.primary_name(&cx.canary.spec)),
+        );
         let primary = primary.present().map(|object| &**object);
         let replicas = primary
-            .map_or(0, workloads::replicas)
-            .max(workloads::replicas(&target))
+            .map_or(0, |primary| workload.replicas(primary))
+            .max(workload.replicas(&target))
             .max(1);
-        let desired = workloads::scaled(&target, replicas);
-        let write = Write::towards(at, Some(&target), desired);
-        attempt(cx, write)?;
-        wait_for_target(cx, &target)?;
-        revert_apex(cx, &target)?;
+        for write in pods::scaling(cx, &at, &target, replicas) {
+            attempt(cx, write)?;
+        }
+        let is_ready = wait_for_target(cx, &target)?;
+        if workload == Workload::Knative {
+            let at = workload.kind().named(namespace, &cx.canary.spec.target_ref.name);
+            let write = Write::towards(at, Some(&target), knative::released(&target, is_ready));
+            attempt(cx, write)?;
+        }
+        if workload.has_pods() {
+            revert_apex(cx, &target)?;
+        }
     }
+    revert_route(cx)?;
     let release = prepare::finalizer_write(cx, false);
     cx.write([release])?;
     cx.event(Event::normal(phase_before(cx), texts::terminated(&cx.canary_name())));
@@ -105,13 +119,14 @@ fn patience_ends(cx: &Cx<'_>) -> Timestamp {
     after(cx.status().last_transition_time.unwrap_or(cx.now), PATIENCE)
 }
 
-fn wait_for_target(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<()> {
+/// Whether the target got ready in time.
+fn wait_for_target(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<bool> {
     let patience_ends = patience_ends(cx);
-    match ensure::canary_readiness(cx, target) {
-        Readiness::Ready => Ok(()),
+    match pods::canary_readiness(cx, target) {
+        Readiness::Ready => Ok(true),
         Readiness::NotReady { message, .. } if cx.now >= patience_ends => {
             cx.warn(format!("{message}; the deletion goes on without waiting any longer"));
-            Ok(())
+            Ok(false)
         }
         Readiness::NotReady { message, .. } => {
             let mut done = cx.idle(message);
@@ -131,4 +146,23 @@ fn revert_apex(cx: &mut Cx<'_>, target: &serde_json::Value) -> Flow<()> {
     };
     let write = services::reverted_apex(&selector, &apex).and_then(|desired| Write::towards(at, Some(&apex), desired));
     attempt(cx, write)
+}
+
+/// A route that was there before the Canary gets back what it said (routers-mesh.md 3.6).
+fn revert_route(cx: &mut Cx<'_>) -> Flow<()> {
+    let name = cx.canary.spec.provider.as_deref().unwrap_or(&cx.settings.mesh_provider);
+    let Some(provider) = routes::provider(name) else {
+        return Ok(());
+    };
+    let seen: Vec<Seen> = provider.objects(cx.canary).iter().map(|at| cx.object(at)).collect();
+    let context = Context {
+        canary: cx.canary,
+        current: seen.iter().map(|seen| seen.present().map(|object| &**object)).collect(),
+        selector_key: None,
+        entropy: cx.entropy,
+    };
+    for write in provider.reverts(&context) {
+        attempt(cx, Some(write))?;
+    }
+    Ok(())
 }

@@ -1,12 +1,18 @@
 //! The state machine over the miniature cluster.
 
+mod bootstrap;
 mod crash;
 mod dark;
 mod explore;
 mod fixture;
 mod gates;
+mod knative;
 mod metrics;
 mod outage;
 mod refusals;
 mod runs;
+mod scalers;
+mod status;
+mod strategies;
+mod targets;
 mod templates;

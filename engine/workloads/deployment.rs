@@ -12,7 +12,7 @@ use crate::{
 const OWN_FIELDS: [&str; 4] = ["paused", "replicas", "selector", "template"];
 
 /// The primary Deployment that does not exist yet (workloads.md 6).
-pub fn new_primary(projection: &Projection<'_>, target: &Value) -> Value {
+pub(super) fn new_primary(projection: &Projection<'_>, target: &Value) -> Value {
     let mut primary = json!({
         "apiVersion": kinds::DEPLOYMENT.api_version(),
         "kind": kinds::DEPLOYMENT.kind,
@@ -40,7 +40,7 @@ pub fn new_primary(projection: &Projection<'_>, target: &Value) -> Value {
 }
 
 /// The live primary with the target's release (workloads.md 8). Selector, owners, a pause and what others put on it stay.
-pub fn promoted(projection: &Projection<'_>, target: &Value, primary: &Value) -> Value {
+pub(super) fn promoted(projection: &Projection<'_>, target: &Value, primary: &Value) -> Value {
     let mut desired = primary.clone();
     metadata::project(projection, target, &mut desired);
     let mut spec = inherited(target);

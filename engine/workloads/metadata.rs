@@ -72,6 +72,7 @@ fn has_prefix(key: &str, prefix: &str) -> bool {
     !prefix.is_empty() && key.starts_with(prefix)
 }
 
-fn is_of_one_object(key: &str) -> bool {
+/// Whether the key describes one object and would be a lie on its copy.
+pub(crate) fn is_of_one_object(key: &str) -> bool {
     OF_ONE_OBJECT.iter().any(|start| key.starts_with(start))
 }

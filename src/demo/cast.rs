@@ -1,7 +1,5 @@
-//! The two applications: their manifests, and the metrics that their versions would have.
+//! The two applications and what is written about them: their manifests.
 
-use actors::outbound::{self, Outbound};
-use engine::http::{Request, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -12,19 +10,21 @@ pub(super) const NAMESPACE: &str = "demo";
 /// Traffic is shifted by weights in HTTPRoutes of the Gateway API.
 pub(super) const PROVIDER: &str = "gatewayapi:v1";
 /// The new version.
-const NEW: &str = "2.0.0";
+pub(super) const NEW: &str = "2.0.0";
 /// The old version.
-const OLD: &str = "1.0.0";
-/// Time that an answer from the invented Prometheus takes.
-const LATENCY: Duration = Duration::from_millis(2);
+pub(super) const OLD: &str = "1.0.0";
+/// Window of the checks' queries: long enough for some hundred requests, short enough to be about this release.
+const WINDOW: &str = "30s";
 
 /// An application with its Canary.
 #[derive(Debug)]
 pub(super) struct Role {
     /// Name of the Deployment and of the Canary.
     pub(super) name: &'static str,
-    /// Percent of requests to its new version that succeed.
-    success: &'static str,
+    /// What is special about its new version.
+    pub(super) plot: &'static str,
+    /// One in so many requests to its new version fails; 0 for none.
+    fails_every: u64,
     /// How its release has to end.
     pub(super) end: &'static str,
 }
@@ -32,23 +32,40 @@ pub(super) struct Role {
 /// Its new version works.
 pub(super) const GOOD: Role = Role {
     name: "good",
-    success: "100",
+    plot: "its new version works",
+    fails_every: 0,
     end: "Succeeded",
 };
 /// 5 % of the requests to its new version fail.
 pub(super) const BAD: Role = Role {
     name: "bad",
-    success: "95",
+    plot: "5 % of the requests to its new version fail",
+    fails_every: 20,
     end: "Failed",
 };
+/// Both, in the order in which they are shown.
+pub(super) const CAST: [&Role; 2] = [&GOOD, &BAD];
+
+/// The application of that name.
+pub(super) fn role(name: &str) -> Option<&'static Role> {
+    CAST.into_iter().find(|role| role.name == name)
+}
+
+/// A duration as Go and Kubernetes write it: `4s`, `1500ms`.
+pub(super) fn go_text(duration: Duration) -> String {
+    match duration.subsec_millis() {
+        0 => format!("{}s", duration.as_secs()),
+        _ => format!("{}ms", duration.as_millis()),
+    }
+}
 
 // === impl Role ===
 
 impl Role {
     /// Create the Deployment of version 1 and the Canary.
-    pub(super) fn install(&self, sandbox: &Sandbox) -> Result<(), Failure> {
+    pub(super) fn install(&self, sandbox: &Sandbox, interval: Duration) -> Result<(), Failure> {
         sandbox.create(self.deployment())?;
-        sandbox.create(self.canary()).map(drop)
+        sandbox.create(self.canary(interval)).map(drop)
     }
 
     /// Set the image of version 2, as `kubectl set image` would.
@@ -59,43 +76,35 @@ impl Role {
             .map(drop)
     }
 
-    /// Phase in the Canary's status.
-    pub(super) fn phase(&self, sandbox: &Sandbox) -> String {
-        let canary = sandbox.get("canaries.flagger.app", NAMESPACE, self.name);
-        let phase = canary.map(|canary| canary["status"]["phase"].as_str().unwrap_or("New").to_owned());
-        phase.unwrap_or_default()
+    /// Host name of its route.
+    pub(super) fn host(&self) -> String {
+        format!("{}.example.com", self.name)
     }
 
-    /// Percent of the traffic that the route gives to primary and canary.
-    pub(super) fn weights(&self, sandbox: &Sandbox) -> (i64, i64) {
-        let route = sandbox.get("httproutes.gateway.networking.k8s.io", NAMESPACE, self.name);
-        let Ok(route) = route else { return (100, 0) };
-        let backends = route["spec"]["rules"][0]["backendRefs"]
-            .as_array()
-            .into_iter()
-            .flatten();
-        let weight = |suffix: &str| {
-            let name = format!("{}-{suffix}", self.name);
-            let mut named = backends.clone().filter(|backend| backend["name"] == name.as_str());
-            named.next().and_then(|backend| backend["weight"].as_i64()).unwrap_or(0)
-        };
-        (weight("primary"), weight("canary"))
+    /// Name of the Deployment that the controller makes.
+    pub(super) fn primary(&self) -> String {
+        format!("{}-primary", self.name)
+    }
+
+    /// Image of a version.
+    pub(super) fn image(&self, version: &str) -> String {
+        format!("example.com/{}:{version}", self.name)
     }
 
     /// Image that the primary should have at the end.
     pub(super) fn wanted_image(&self) -> String {
-        let version = if self.end == "Succeeded" { NEW } else { OLD };
-        format!("example.com/{}:{version}", self.name)
+        self.image(if self.end == GOOD.end { NEW } else { OLD })
     }
 
-    /// The share of successful requests in percent, as Prometheus would tell it: nothing where nothing was requested.
-    fn success_rate(&self, sandbox: &Sandbox) -> Option<&'static str> {
-        (self.weights(sandbox).1 > 0).then_some(self.success)
+    /// Whether the `nth` request (from 1) to a server with this image fails. The first one fails half-way through its round, so that a few
+    /// requests more or less between two checks hardly change the share.
+    pub(super) fn fails(&self, image: &str, nth: u64) -> bool {
+        self.fails_every > 0 && image == self.image(NEW) && nth % self.fails_every == self.fails_every / 2
     }
 
     fn container(&self, version: &str) -> Value {
         json!({
-            "name": "app", "image": format!("example.com/{}:{version}", self.name),
+            "name": "app", "image": self.image(version),
             "ports": [{ "name": "http", "containerPort": 9898 }],
         })
     }
@@ -105,7 +114,7 @@ impl Role {
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": { "name": self.name, "namespace": NAMESPACE, "labels": { "app": self.name } },
             "spec": {
-                "replicas": 2,
+                "replicas": 1,
                 "selector": { "matchLabels": { "app": self.name } },
                 "template": {
                     "metadata": { "labels": { "app": self.name } },
@@ -115,7 +124,7 @@ impl Role {
         })
     }
 
-    fn canary(&self) -> Value {
+    fn canary(&self, interval: Duration) -> Value {
         json!({
             "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
             "metadata": { "name": self.name, "namespace": NAMESPACE },
@@ -123,52 +132,17 @@ impl Role {
                 "targetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": self.name },
                 "service": {
                     "port": 9898,
-                    "hosts": [format!("{}.example.com", self.name)],
-                    "gatewayRefs": [{ "name": "gateway", "namespace": "default" }],
+                    "hosts": [self.host()],
+                    "gatewayRefs": [{ "name": "gateway", "namespace": NAMESPACE }],
                 },
                 "analysis": {
-                    // Raised to the controller's floor, which is the demo's interval.
-                    "interval": "1ms", "threshold": 2, "stepWeight": 10, "maxWeight": 50,
-                    "metrics": [{ "name": "request-success-rate", "interval": "1m", "thresholdRange": { "min": 99 } }],
-                    "webhooks": [{ "name": "load-test", "type": "rollout", "url": "http://load-tester.demo/" }],
+                    "interval": go_text(interval), "threshold": 2, "stepWeight": 10, "maxWeight": 50,
+                    "metrics": [
+                        { "name": "request-success-rate", "interval": WINDOW, "thresholdRange": { "min": 99 } },
+                        { "name": "request-duration", "interval": WINDOW, "thresholdRange": { "max": 500 } },
+                    ],
                 },
             },
         })
     }
-}
-
-/// The world outside the cluster: a Prometheus that knows both applications, and a load tester that is always content.
-pub(super) fn outbound(sandbox: &Sandbox) -> Outbound {
-    let sandbox = sandbox.clone();
-    outbound::scripted(move |request| (LATENCY, Ok(answer(&sandbox, request))))
-}
-
-fn answer(sandbox: &Sandbox, request: &Request) -> Response {
-    let body = if request.url.contains("/api/v1/query") {
-        samples(value(sandbox, &request.url))
-    } else {
-        String::new()
-    };
-    Response {
-        status: 200,
-        body,
-        retry_after: None,
-    }
-}
-
-/// The value of a query. It names the pods `<target>-…`; a query without a target is the controller's probe, `vector(1)`.
-fn value(sandbox: &Sandbox, url: &str) -> Option<&'static str> {
-    let asked = [&GOOD, &BAD]
-        .into_iter()
-        .find(|role| url.contains(&format!("%22{}-", role.name)));
-    asked.map_or(Some("1"), |role| role.success_rate(sandbox))
-}
-
-/// An answer of Prometheus with one sample or none.
-fn samples(value: Option<&str>) -> String {
-    let samples: Vec<Value> = value
-        .into_iter()
-        .map(|value| json!({ "metric": {}, "value": [0, value] }))
-        .collect();
-    json!({ "status": "success", "data": { "resultType": "vector", "result": samples } }).to_string()
 }

@@ -10,9 +10,9 @@ use super::{
     journal::Entry,
     kinds::Resource,
     store::{Id, Listing, Store, TopicKey},
-    write::{Mode, Part, Terms},
+    write::{Part, Terms},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
 // === impl Sandbox: objects ===
@@ -82,13 +82,6 @@ impl Sandbox {
             store.update(&id, part, mode, merged).map(take)
         })
     }
-
-    fn mode(&self) -> Mode {
-        Mode {
-            now: self.now(),
-            dry_run: false,
-        }
-    }
 }
 
 // === impl Sandbox: the cluster ===
@@ -97,6 +90,20 @@ impl Sandbox {
     /// Serve one more kind, as when its CRD is installed.
     pub fn install(&self, resource: Resource) {
         self.state().store.install(resource);
+    }
+
+    /// What a user finds in a fresh cluster: the namespaces `default` and `kube-system`, and in a strict one Aviary's CRDs.
+    pub fn furnish(&self) -> Result<(), Failure> {
+        for name in ["default", "kube-system"] {
+            let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+            self.create(namespace)?;
+        }
+        if self.0.strict {
+            for definition in crds::manifest::manifests() {
+                self.create(definition)?;
+            }
+        }
+        Ok(())
     }
 
     /// Stop serving a kind; its objects are gone and its watches end.

@@ -1,6 +1,6 @@
 //! What the API server fills in, for the kinds whose controllers or readers see the difference. One function per kind.
 
-use super::{kinds::Resource, metadata};
+use super::{crd, kinds::Resource, metadata};
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
@@ -25,6 +25,7 @@ fn fill(resource: &Resource, object: &mut Value) {
         "HorizontalPodAutoscaler" => preset(&mut object["spec"], "minReplicas", json!(1)),
         "HTTPRoute" => http_route(&mut object["spec"]),
         "Canary" => canary(object),
+        "CustomResourceDefinition" if !resource.custom => crd::preset_names(object),
         _ => {}
     }
 }

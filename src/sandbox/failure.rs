@@ -2,6 +2,7 @@
 
 use super::kinds::Resource;
 use serde_json::{Value, json};
+use std::fmt;
 
 /// A refused request.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -47,11 +48,30 @@ pub enum Failure {
         /// Sort of error and message.
         why: String,
     },
+    /// The object breaks rules of its kind's schema.
+    #[error("{kind} \"{name}\" is invalid: {}", listed(.causes))]
+    Unfit {
+        /// Kind with group.
+        kind: String,
+        /// Name of the object.
+        name: String,
+        /// The broken rules; at least one.
+        causes: Vec<Cause>,
+    },
+    /// Other field managers own what was applied.
+    #[error("Apply failed with {} conflict{}: {}", causes.len(), if causes.len() == 1 { "" } else { "s" }, owned(.causes))]
+    Owned {
+        /// The fields and, as `why`, who owns them.
+        causes: Vec<Cause>,
+    },
+    /// Something that real servers do and the sandbox does not.
+    #[error("the sandbox cannot do this: {0}")]
+    Lacking(String),
     /// The request cannot be understood.
     #[error("{0}")]
     BadRequest(String),
-    /// The patch could not be applied.
-    #[error("the server rejected our request due to an error in our request: {0}")]
+    /// The patch could not be applied. Real servers do not say why.
+    #[error("the server rejected our request due to an error in our request")]
     Unprocessable(String),
     /// A revision that is no longer in the history.
     #[error("{0}")]
@@ -71,6 +91,15 @@ pub enum Failure {
     /// Injected, or a revision from the future.
     #[error("{0}")]
     Timeout(String),
+}
+
+/// One field of a refused object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Path of the field.
+    pub field: String,
+    /// Sort of error and message.
+    pub why: String,
 }
 
 /// The text of a lost race for an update.
@@ -129,8 +158,9 @@ impl Failure {
         match self {
             Self::NoPage | Self::NotFound { .. } => (404, "NotFound"),
             Self::AlreadyExists { .. } => (409, "AlreadyExists"),
-            Self::Conflict { .. } => (409, "Conflict"),
-            Self::Invalid { .. } | Self::Unprocessable(_) => (422, "Invalid"),
+            Self::Conflict { .. } | Self::Owned { .. } => (409, "Conflict"),
+            Self::Invalid { .. } | Self::Unfit { .. } | Self::Unprocessable(_) => (422, "Invalid"),
+            Self::Lacking(_) => (501, "NotImplemented"),
             Self::BadRequest(_) => (400, "BadRequest"),
             Self::Expired(_) => (410, "Expired"),
             Self::MethodNotAllowed => (405, "MethodNotAllowed"),
@@ -161,17 +191,80 @@ impl Failure {
             | Self::Conflict { resource, name, .. } => Some(subject(resource, name)),
             Self::Invalid { kind, name, field, why } => {
                 let mut details = subject(kind, name);
-                let reason = match why {
-                    why if why.starts_with("Required") => "FieldValueRequired",
-                    why if why.starts_with("Forbidden") => "FieldValueForbidden",
-                    _ => "FieldValueInvalid",
-                };
-                details["causes"] = json!([{ "reason": reason, "message": why, "field": field }]);
+                details["causes"] = json!([Cause::new(field, why).shown()]);
                 Some(details)
+            }
+            Self::Unfit { kind, name, causes } => {
+                let mut details = subject(kind, name);
+                details["causes"] = causes.iter().map(Cause::shown).collect();
+                Some(details)
+            }
+            Self::Owned { causes } => {
+                let shown = causes.iter().map(|cause| {
+                    let message = format!("conflict with {}", cause.why);
+                    json!({ "reason": "FieldManagerConflict", "message": message, "field": cause.field })
+                });
+                Some(json!({ "causes": shown.collect::<Vec<_>>() }))
             }
             _ => None,
         }
     }
+}
+
+// === impl Cause ===
+
+impl Cause {
+    pub(super) fn new(field: impl Into<String>, why: impl Into<String>) -> Self {
+        let (field, why) = (field.into(), why.into());
+        Self { field, why }
+    }
+
+    pub(super) fn required(field: impl Into<String>) -> Self {
+        Self::new(field, "Required value")
+    }
+
+    pub(super) fn invalid(field: impl Into<String>, why: impl fmt::Display) -> Self {
+        Self::new(field, format!("Invalid value: {why}"))
+    }
+
+    fn shown(&self) -> Value {
+        let reason = match self.why.as_str() {
+            why if why.starts_with("Required") => "FieldValueRequired",
+            why if why.starts_with("Forbidden") => "FieldValueForbidden",
+            why if why.starts_with("Unsupported") => "FieldValueNotSupported",
+            _ => "FieldValueInvalid",
+        };
+        json!({ "reason": reason, "message": self.why, "field": self.field })
+    }
+}
+
+/// One rule as it is, several in brackets.
+fn listed(causes: &[Cause]) -> String {
+    let rules: Vec<String> = causes
+        .iter()
+        .map(|cause| format!("{}: {}", cause.field, cause.why))
+        .collect();
+    match rules.as_slice() {
+        [rule] => rule.clone(),
+        _ => format!("[{}]", rules.join(", ")),
+    }
+}
+
+/// The owned fields, by owner.
+fn owned(causes: &[Cause]) -> String {
+    if let [cause] = causes {
+        return format!("conflict with {}: {}", cause.why, cause.field);
+    }
+    let mut lines = Vec::new();
+    let mut owner = "";
+    for cause in causes {
+        if cause.why != owner {
+            owner = &cause.why;
+            lines.push(format!("conflicts with {owner}:"));
+        }
+        lines.push(format!("- {}", cause.field));
+    }
+    lines.join("\n")
 }
 
 fn subject(qualified: &str, name: &str) -> Value {

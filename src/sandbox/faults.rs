@@ -13,6 +13,8 @@ pub enum Fault {
     Conflict,
     /// 503, nothing is done.
     Unavailable,
+    /// This status, nothing is done; 429 asks to come again after a second.
+    Answer(u16),
     /// 504 after that time, nothing is done.
     Timeout(Duration),
     /// It is done, but the connection breaks before the answer.

@@ -2,17 +2,19 @@
 
 use super::{
     failure::Failure,
+    history::{Change, Verb},
     metadata,
     store::{Id, Store},
     write::{Mode, Terms},
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 // === impl Store ===
 
 impl Store {
     /// Delete until nothing is left to delete. Every round removes or marks something, so it ends.
-    pub(super) fn collect(&mut self, mode: Mode) -> Result<(), Failure> {
+    pub(super) fn collect(&mut self, mode: Mode<'_>) -> Result<(), Failure> {
         loop {
             let garbage = self.garbage();
             if garbage.is_empty() {
@@ -24,6 +26,25 @@ impl Store {
                 } else {
                     self.cut(&id)?;
                 }
+            }
+        }
+    }
+
+    /// Delete what was in namespaces that are gone.
+    pub(super) fn empty_namespaces(&mut self, touched: &[(Id, Arc<Change>)], mode: Mode<'_>) {
+        let gone = touched
+            .iter()
+            .filter(|(id, change)| id.topic.1 == "namespaces" && change.verb == Verb::Deleted);
+        for (namespace, _) in gone {
+            let inside: Vec<Id> = self
+                .uids
+                .values()
+                .filter(|id| id.place.0 == namespace.place.1)
+                .cloned()
+                .collect();
+            for id in inside {
+                // An object that another deletion took along is the only failure.
+                drop(self.delete(&id, &Terms::default(), mode));
             }
         }
     }

@@ -1,7 +1,11 @@
 //! The changes of one kind that watches can still ask for. Each is turned into text once, however many watches send it.
 
-use super::{kinds::Resource, view};
+use super::{
+    kinds::Resource,
+    view::{self, Shape},
+};
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::{
     collections::VecDeque,
@@ -31,6 +35,13 @@ pub(super) struct Change {
     pub(super) before: Option<Arc<Value>>,
     /// The watch line: of the whole object, of its metadata.
     lines: [OnceLock<Bytes>; 2],
+}
+
+/// How a watch sees objects.
+pub(super) struct Sight<'a> {
+    pub(super) resource: &'a Resource,
+    pub(super) shape: Shape,
+    pub(super) now: Timestamp,
 }
 
 /// The bounded list of changes of one kind.
@@ -68,15 +79,19 @@ impl Change {
     }
 
     /// The watch line for this change as it happened.
-    pub(super) fn line(&self, metadata_only: bool) -> Bytes {
+    pub(super) fn line(&self, sight: &Sight<'_>) -> Bytes {
         let [whole, metadata] = &self.lines;
-        let cell = if metadata_only { metadata } else { whole };
-        cell.get_or_init(|| view::event(self.verb.text(), &self.object, metadata_only))
-            .clone()
+        let cell = match sight.shape {
+            Shape::Whole => whole,
+            Shape::Metadata => metadata,
+            // Ages in tables change with time.
+            Shape::Table(_) => return sight.event(self.verb, &self.object),
+        };
+        cell.get_or_init(|| sight.event(self.verb, &self.object)).clone()
     }
 
     /// The watch line for a watch that selects objects: entering the selection is ADDED, leaving it is DELETED.
-    pub(super) fn selected_line(&self, selects: impl Fn(&Value) -> bool, metadata_only: bool) -> Option<Bytes> {
+    pub(super) fn selected_line(&self, selects: impl Fn(&Value) -> bool, sight: &Sight<'_>) -> Option<Bytes> {
         let was = self.before.as_ref().is_some_and(|before| selects(before));
         let is = self.verb != Verb::Deleted && selects(&self.object);
         let verb = match (was, is) {
@@ -86,9 +101,33 @@ impl Change {
             (true, false) => Verb::Deleted,
         };
         if verb == self.verb {
-            return Some(self.line(metadata_only));
+            return Some(self.line(sight));
         }
-        Some(view::event(verb.text(), &self.object, metadata_only))
+        Some(sight.event(verb, &self.object))
+    }
+}
+
+// === impl Sight ===
+
+impl Sight<'_> {
+    /// A watch line.
+    pub(super) fn event(&self, verb: Verb, object: &Value) -> Bytes {
+        view::event(verb.text(), &view::text(self.resource, object, self.shape, self.now))
+    }
+
+    /// A bookmark line.
+    pub(super) fn bookmark(&self, revision: u64, ends_initial: bool) -> Bytes {
+        let (api_version, kind) = match self.shape {
+            Shape::Whole => (self.resource.api_version(), self.resource.kind.clone()),
+            Shape::Metadata => (view::PARTIAL_VERSION.to_owned(), view::PARTIAL_KIND.to_owned()),
+            Shape::Table(_) => (view::PARTIAL_VERSION.to_owned(), "Table".to_owned()),
+        };
+        let mut metadata = serde_json::json!({ "resourceVersion": revision.to_string(), "creationTimestamp": null });
+        if ends_initial {
+            metadata["annotations"] = serde_json::json!({ "k8s.io/initial-events-end": "true" });
+        }
+        let object = serde_json::json!({ "apiVersion": api_version, "kind": kind, "metadata": metadata });
+        view::event("BOOKMARK", object.to_string().as_bytes())
     }
 }
 
@@ -126,19 +165,4 @@ impl History {
 /// The 410 of a watch that asks for a forgotten revision.
 pub(super) fn too_old(asked: u64, oldest: u64) -> String {
     format!("too old resource version: {asked} ({oldest})")
-}
-
-/// A bookmark line.
-pub(super) fn bookmark(resource: &Resource, revision: u64, metadata_only: bool, ends_initial: bool) -> Bytes {
-    let (api_version, kind) = if metadata_only {
-        (view::PARTIAL_VERSION.to_owned(), view::PARTIAL_KIND.to_owned())
-    } else {
-        (resource.api_version(), resource.kind.clone())
-    };
-    let mut metadata = serde_json::json!({ "resourceVersion": revision.to_string(), "creationTimestamp": null });
-    if ends_initial {
-        metadata["annotations"] = serde_json::json!({ "k8s.io/initial-events-end": "true" });
-    }
-    let object = serde_json::json!({ "apiVersion": api_version, "kind": kind, "metadata": metadata });
-    view::event("BOOKMARK", &object, false)
 }

@@ -97,6 +97,15 @@ impl Store {
         self.topics.entry(key).or_insert_with(|| Topic::new(resource));
     }
 
+    /// Serve a kind as its CRD says now; its objects stay.
+    pub(super) fn define(&mut self, resource: Resource) {
+        let key = (resource.group.clone(), resource.plural.clone());
+        match self.topics.get_mut(&key) {
+            Some(topic) => topic.resource = Arc::new(resource),
+            None => self.install(resource),
+        }
+    }
+
     /// Stop serving a kind; its objects are gone without a trace, as with a CRD that is deleted.
     pub(super) fn uninstall(&mut self, key: &TopicKey) {
         if let Some(topic) = self.topics.remove(key) {

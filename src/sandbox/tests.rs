@@ -3,6 +3,7 @@
 mod objects;
 mod repeats;
 mod served;
+mod strict;
 mod watches;
 mod workloads;
 

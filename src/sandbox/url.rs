@@ -21,9 +21,35 @@ pub(super) enum Target {
     Group(String),
     /// `/api/v1`, `/apis/<group>/<version>`
     GroupVersion(String, String),
+    /// `/openapi/v2`
+    OldSchemas,
+    /// `/openapi/v3`
+    Schemas,
+    /// `/openapi/v3/<group and version>`
+    Schema(String, String),
+    /// Something that real servers have and this does not.
+    Lacking(String),
     /// Objects of a kind.
     Objects(Objects),
 }
+
+/// Builtin kinds that are not served: nothing runs here, so there is nothing to tell of it.
+const LACKING: [&str; 14] = [
+    "pods",
+    "nodes",
+    "endpoints",
+    "endpointslices",
+    "statefulsets",
+    "controllerrevisions",
+    "jobs",
+    "cronjobs",
+    "persistentvolumes",
+    "persistentvolumeclaims",
+    "replicationcontrollers",
+    "selfsubjectaccessreviews",
+    "selfsubjectrulesreviews",
+    "selfsubjectreviews",
+];
 
 /// Some objects of a kind.
 #[derive(Debug)]
@@ -52,6 +78,10 @@ pub(super) fn resolve(store: &Store, path: &str) -> Option<Target> {
         ["version"] => Some(Target::Version),
         ["api"] => Some(Target::CoreVersions),
         ["apis"] => Some(Target::Groups),
+        ["openapi", "v2"] => Some(Target::OldSchemas),
+        ["openapi", "v3"] => Some(Target::Schemas),
+        ["openapi", "v3", "api", version] => Some(Target::Schema(String::new(), (*version).to_owned())),
+        ["openapi", "v3", "apis", group, version] => Some(Target::Schema((*group).to_owned(), (*version).to_owned())),
         ["apis", group] => Some(Target::Group((*group).to_owned())),
         ["api", version] => Some(Target::GroupVersion(String::new(), (*version).to_owned())),
         ["apis", group, version] => Some(Target::GroupVersion((*group).to_owned(), (*version).to_owned())),
@@ -74,7 +104,26 @@ fn objects(store: &Store, group: &str, version: &str, rest: &[&str]) -> Option<T
         _ => return None,
     };
     let key = (group.to_owned(), plural.to_owned());
-    let resource = Arc::clone(&store.topics.get(&key)?.resource);
+    let Some(topic) = store.topics.get(&key) else {
+        let builtin = group.is_empty() || group.ends_with(".k8s.io") || !group.contains('.');
+        let why = if plural.starts_with("selfsubject") {
+            "everybody may do everything"
+        } else {
+            "nothing runs in it"
+        };
+        return (builtin && LACKING.contains(&plural)).then(|| Target::Lacking(format!("{plural}; {why}")));
+    };
+    let resource = Arc::clone(&topic.resource);
+    if resource
+        .definition
+        .as_ref()
+        .is_some_and(|definition| definition.lacks(version))
+    {
+        let stored = &resource.version;
+        return Some(Target::Lacking(format!(
+            "convert {plural} to {version}; it serves {stored} only"
+        )));
+    }
     let misplaced = resource.namespaced != namespace.is_some() && (name.is_some() || !resource.namespaced);
     if resource.version != version || misplaced {
         return None;

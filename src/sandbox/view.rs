@@ -1,7 +1,8 @@
-//! How objects are shown: whole, or their metadata only.
+//! How objects are shown: whole, their metadata only, or as rows of a table.
 
-use super::kinds::Resource;
+use super::{kinds::Resource, table};
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -10,6 +11,23 @@ use std::sync::Arc;
 pub(super) const PARTIAL_VERSION: &str = "meta.k8s.io/v1";
 /// Kind of metadata-only answers.
 pub(super) const PARTIAL_KIND: &str = "PartialObjectMetadata";
+
+/// What a caller wants to see of objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Shape {
+    #[default]
+    Whole,
+    Metadata,
+    Table(Inside),
+}
+
+/// What a row of a table carries besides its cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inside {
+    Nothing,
+    Metadata,
+    Object,
+}
 
 /// A page of a list.
 pub(super) struct Page {
@@ -43,26 +61,30 @@ pub(super) fn partial(object: &Value) -> Value {
 }
 
 /// The JSON text of one object.
-pub(super) fn text(object: &Value, metadata_only: bool) -> Bytes {
-    if metadata_only {
-        return Bytes::from(partial(object).to_string());
+pub(super) fn text(resource: &Resource, object: &Value, shape: Shape, now: Timestamp) -> Bytes {
+    match shape {
+        Shape::Whole => Bytes::from(object.to_string()),
+        Shape::Metadata => Bytes::from(partial(object).to_string()),
+        Shape::Table(inside) => {
+            let mut table = table::table(resource, std::iter::once(object), inside, now);
+            table["metadata"]["resourceVersion"] = object["metadata"]["resourceVersion"].clone();
+            Bytes::from(table.to_string())
+        }
     }
-    Bytes::from(object.to_string())
 }
 
-/// One line of a watch.
-pub(super) fn event(verb: &str, object: &Value, metadata_only: bool) -> Bytes {
-    let object = text(object, metadata_only);
+/// One line of a watch, around the text of an object.
+pub(super) fn event(verb: &str, object: &[u8]) -> Bytes {
     let head = format!("{{\"type\":\"{verb}\",\"object\":");
     let mut line = Vec::with_capacity(head.len() + object.len() + 2);
     line.extend_from_slice(head.as_bytes());
-    line.extend_from_slice(&object);
+    line.extend_from_slice(object);
     line.extend_from_slice(b"}\n");
     Bytes::from(line)
 }
 
 /// The JSON text of a list.
-pub(super) fn list(resource: &Resource, page: &Page, metadata_only: bool) -> Result<Bytes, serde_json::Error> {
+pub(super) fn list(resource: &Resource, page: &Page, shape: Shape, now: Timestamp) -> Result<Bytes, serde_json::Error> {
     let mut metadata = json!({ "resourceVersion": page.revision.to_string() });
     if let Some(next) = &page.next {
         metadata["continue"] = json!(next);
@@ -70,14 +92,20 @@ pub(super) fn list(resource: &Resource, page: &Page, metadata_only: bool) -> Res
             metadata["remainingItemCount"] = json!(remaining);
         }
     }
-    if metadata_only {
+    if let Shape::Table(inside) = shape {
+        let objects = page.items.iter().map(AsRef::as_ref);
+        let mut table = table::table(resource, objects, inside, now);
+        table["metadata"] = metadata;
+        return serde_json::to_vec(&table).map(Bytes::from);
+    }
+    if shape == Shape::Metadata {
         let items: Vec<Value> = page.items.iter().map(|object| partial(object)).collect();
         let kind = format!("{PARTIAL_KIND}List");
         let list = json!({ "kind": kind, "apiVersion": PARTIAL_VERSION, "metadata": metadata, "items": items });
         return serde_json::to_vec(&list).map(Bytes::from);
     }
     let list = List {
-        kind: format!("{}List", resource.kind),
+        kind: resource.list_kind(),
         api_version: resource.api_version(),
         metadata,
         items: page
@@ -90,6 +118,25 @@ pub(super) fn list(resource: &Resource, page: &Page, metadata_only: bool) -> Res
             .collect(),
     };
     serde_json::to_vec(&list).map(Bytes::from)
+}
+
+// === impl Shape ===
+
+impl Shape {
+    /// Read the `Accept` header and the parameter `includeObject`.
+    pub(super) fn parse(accept: &str, include: &str) -> Self {
+        if accept.contains("as=Table") {
+            return Self::Table(match include {
+                "None" => Inside::Nothing,
+                "Object" => Inside::Object,
+                _ => Inside::Metadata,
+            });
+        }
+        if accept.contains("as=PartialObjectMetadata") {
+            return Self::Metadata;
+        }
+        Self::Whole
+    }
 }
 
 // === impl Item ===

@@ -4,11 +4,11 @@ use super::{
     Sandbox,
     failure::Failure,
     faults::Disconnected,
-    history,
+    history::{self, Sight, Verb},
     kinds::Resource,
     select::Selector,
     store::{Listing, TopicKey, place_of, too_new},
-    view,
+    view::{self, Shape},
 };
 use bytes::Bytes;
 use futures::{Stream, stream};
@@ -26,7 +26,7 @@ const LIFETIME: Duration = Duration::from_mins(30);
 pub(super) struct Wish {
     pub(super) namespace: Option<String>,
     pub(super) selector: Selector,
-    pub(super) metadata_only: bool,
+    pub(super) shape: Shape,
     /// Changes after this revision; `None` or 0 for the present objects first.
     pub(super) since: Option<u64>,
     pub(super) bookmarks: bool,
@@ -75,8 +75,14 @@ impl Watch {
         if let Some(since) = forgotten.filter(|_| state.settings.refuses_old_watches) {
             return Err(Failure::Expired(history::too_old(since, current)));
         }
+        let wall = sandbox.now();
         let (resource, bell) = (Arc::clone(&topic.resource), Arc::clone(&topic.bell));
         let mut backlog = VecDeque::new();
+        let sight = Sight {
+            resource: &resource,
+            shape: wish.shape,
+            now: wall,
+        };
         if since.is_none() {
             let listing = Listing {
                 namespace: wish.namespace.clone(),
@@ -84,10 +90,10 @@ impl Watch {
             };
             let present = state.store.list(key, &listing)?.items;
             let selected = present.iter().filter(|object| wish.selector.matches(object));
-            backlog.extend(selected.map(|object| Ok(view::event("ADDED", object, wish.metadata_only))));
+            backlog.extend(selected.map(|object| Ok(sight.event(Verb::Added, object))));
         }
         if wish.marks_initial {
-            backlog.push_back(Ok(history::bookmark(&resource, current, wish.metadata_only, true)));
+            backlog.push_back(Ok(sight.bookmark(current, true)));
         }
         drop(state);
         Ok(Self {
@@ -143,8 +149,16 @@ impl Watch {
             .topic(&self.key)
             .is_ok_and(|topic| topic.frozen);
         if self.wish.bookmarks && !frozen {
-            let line = history::bookmark(&self.resource, self.cursor, self.wish.metadata_only, false);
+            let line = self.sight().bookmark(self.cursor, false);
             self.backlog.push_back(Ok(line));
+        }
+    }
+
+    fn sight(&self) -> Sight<'_> {
+        Sight {
+            resource: &self.resource,
+            shape: self.wish.shape,
+            now: self.sandbox.now(),
         }
     }
 
@@ -168,10 +182,16 @@ impl Watch {
         if !topic.history.reaches(self.cursor) {
             let gone = Failure::Expired(history::too_old(self.cursor, state.store.revision));
             self.ended = true;
-            self.backlog.push_back(Ok(view::event("ERROR", &gone.status(), false)));
+            self.backlog
+                .push_back(Ok(view::event("ERROR", gone.status().to_string().as_bytes())));
             return;
         }
-        let metadata_only = self.wish.metadata_only;
+        let (resource, shape, now) = (Arc::clone(&self.resource), self.wish.shape, sandbox.now());
+        let sight = Sight {
+            resource: &resource,
+            shape,
+            now,
+        };
         for change in topic.history.after(self.cursor) {
             if self
                 .wish
@@ -182,9 +202,9 @@ impl Watch {
                 continue;
             }
             let line = if self.wish.selector.is_empty() {
-                Some(change.line(metadata_only))
+                Some(change.line(&sight))
             } else {
-                change.selected_line(|object: &Value| self.wish.selector.matches(object), metadata_only)
+                change.selected_line(|object: &Value| self.wish.selector.matches(object), &sight)
             };
             self.backlog.extend(line.map(Ok));
         }

@@ -1,6 +1,7 @@
 //! The rules of create, update and delete that hold for every kind.
 
 use super::{
+    apply::{self, Author},
     defaults,
     failure::Failure,
     history::Verb,
@@ -29,10 +30,16 @@ pub(super) enum Part {
 
 /// How a write is meant.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mode {
+pub(super) struct Mode<'a> {
     pub(super) now: Timestamp,
     /// Check and answer, but store nothing.
     pub(super) dry_run: bool,
+    /// The sandbox is as strict as a real server.
+    pub(super) strict: bool,
+    /// Refuse fields that the schema does not know.
+    pub(super) exact: bool,
+    /// Whose fields those are that change; `None` where the object says it itself.
+    pub(super) author: Option<Author<'a>>,
 }
 
 /// What a delete asks for.
@@ -57,7 +64,7 @@ impl Store {
         resource: &Resource,
         namespace: &str,
         body: Value,
-        mode: Mode,
+        mode: Mode<'_>,
     ) -> Result<Arc<Value>, Failure> {
         let mut object = body;
         metadata::check_envelope(resource, namespace, &mut object)?;
@@ -74,12 +81,17 @@ impl Store {
             let why = "resourceVersion should not be set on objects to be created";
             return Err(Failure::BadRequest(why.to_owned()));
         }
+        if mode.strict && resource.namespaced {
+            self.check_namespace(namespace)?;
+        }
         validate::creation(resource, &object)?;
+        let owners = take_owners(&mut object);
         metadata::settle(&mut object);
-        defaults::apply(resource, &mut object);
         if resource.has_status {
             metadata::remove(&mut object, "status");
         }
+        validate::fit(resource, &mut object, mode)?;
+        defaults::apply(resource, &mut object);
         if resource.plural == "services" {
             defaults::allocate(&mut object, &mut self.addresses);
         }
@@ -90,10 +102,20 @@ impl Store {
         validate::object(resource, &object, None)?;
         self.born += 1;
         metadata::stamp_birth(resource, &mut object, self.born, mode.now);
+        keep_owners(resource, &Value::Null, &mut object, owners, mode);
         if mode.dry_run {
             return Ok(Arc::new(object));
         }
         self.commit(&id, Verb::Added, object)
+    }
+
+    fn check_namespace(&self, namespace: &str) -> Result<(), Failure> {
+        let topic = self.topic(&(String::new(), "namespaces".to_owned()))?;
+        let found = topic.objects.contains_key(&(String::new(), namespace.to_owned()));
+        if found {
+            return Ok(());
+        }
+        Err(Failure::missing(&topic.resource, namespace))
     }
 
     /// Fill in the name from `generateName`.
@@ -117,7 +139,7 @@ impl Store {
         &mut self,
         id: &Id,
         part: Part,
-        mode: Mode,
+        mode: Mode<'_>,
         change: impl FnOnce(&Value) -> Result<Value, Failure>,
     ) -> Result<Arc<Value>, Failure> {
         let resource = self.resource(id)?;
@@ -128,6 +150,7 @@ impl Store {
         let mut object = change(&before)?;
         metadata::check_envelope(&resource, &id.place.0, &mut object)?;
         metadata::check_preconditions(&resource, &id.place.1, &object, &before)?;
+        let owners = take_owners(&mut object);
         let mut object = match part {
             Part::Main => object,
             Part::Status => with_status(&before, object),
@@ -135,6 +158,9 @@ impl Store {
         metadata::settle(&mut object);
         if part == Part::Main {
             keep_status(&resource, &mut object, &before);
+        }
+        validate::fit(&resource, &mut object, mode)?;
+        if part == Part::Main {
             defaults::inherit(&resource, &mut object, &before);
             defaults::apply(&resource, &mut object);
             validate::object(&resource, &object, Some(&before))?;
@@ -143,6 +169,7 @@ impl Store {
         if part == Part::Main && metadata::bumps_generation(&resource, &object, &before) {
             metadata::bump_generation(&mut object);
         }
+        keep_owners(&resource, &before, &mut object, owners, mode);
         if object == *before {
             return Ok(before);
         }
@@ -158,7 +185,7 @@ impl Store {
     }
 
     /// Delete an object, or mark it when finalizers hold it. True when it is gone.
-    pub(super) fn delete(&mut self, id: &Id, terms: &Terms, mode: Mode) -> Result<(Arc<Value>, bool), Failure> {
+    pub(super) fn delete(&mut self, id: &Id, terms: &Terms, mode: Mode<'_>) -> Result<(Arc<Value>, bool), Failure> {
         let resource = self.resource(id)?;
         let before = self.get(id)?;
         terms.check(&resource, &id.place.1, &before)?;
@@ -212,6 +239,33 @@ impl Terms {
             }
         }
         Ok(())
+    }
+}
+
+/// Take the managedFields that were sent; `None` where none were.
+fn take_owners(object: &mut Value) -> Option<Vec<Value>> {
+    let metadata = object["metadata"].as_object_mut()?;
+    match metadata.remove("managedFields")? {
+        // One empty entry is how clients ask for a fresh start.
+        Value::Array(entries) if entries.iter().all(|entry| entry["manager"].is_string()) => Some(entries),
+        Value::Array(_) => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+/// Write down who owns which field, where that is tracked: in strict sandboxes, and for objects that were applied.
+fn keep_owners(resource: &Resource, before: &Value, object: &mut Value, sent: Option<Vec<Value>>, mode: Mode<'_>) {
+    let known = before["metadata"]["managedFields"].as_array();
+    let entries = match mode.author {
+        Some(_) if !mode.strict && known.is_none() => return,
+        Some(author) => {
+            let entries = sent.or_else(|| known.cloned()).unwrap_or_default();
+            apply::after_update(resource, before, object, &entries, author)
+        }
+        None => sent.or_else(|| known.cloned()).unwrap_or_default(),
+    };
+    if !entries.is_empty() {
+        object["metadata"]["managedFields"] = Value::Array(entries);
     }
 }
 

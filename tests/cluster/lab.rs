@@ -18,13 +18,17 @@ use super::until;
 /// Marks the namespaces of these tests, so that what an earlier one left behind is found.
 const MARK: &str = "aviary.test/made-by=cluster-tests";
 /// Collections: plural, group and version, kind.
-const COLLECTIONS: [(&str, &str, &str); 12] = [
+const COLLECTIONS: [(&str, &str, &str); 14] = [
     ("canaries", "flagger.app/v1beta1", "Canary"),
     ("metrictemplates", "flagger.app/v1beta1", "MetricTemplate"),
     ("alertproviders", "flagger.app/v1beta1", "AlertProvider"),
     ("deployments", "apps/v1", "Deployment"),
+    ("daemonsets", "apps/v1", "DaemonSet"),
+    ("scaledobjects", "keda.sh/v1alpha1", "ScaledObject"),
     ("horizontalpodautoscalers", "autoscaling/v2", "HorizontalPodAutoscaler"),
     ("httproutes", "gateway.networking.k8s.io/v1", "HTTPRoute"),
+    ("virtualservices", "networking.istio.io/v1beta1", "VirtualService"),
+    ("destinationrules", "networking.istio.io/v1beta1", "DestinationRule"),
     ("leases", "coordination.k8s.io/v1", "Lease"),
     ("services", "v1", "Service"),
     ("configmaps", "v1", "ConfigMap"),
@@ -92,6 +96,30 @@ impl Lab {
         let request = request.header("content-type", content);
         let bytes = body.map(Value::to_string).unwrap_or_default().into_bytes();
         self.client.request(request.body(bytes).unwrap()).await
+    }
+
+    /// One request, with the warnings that the API server sends along; the error is its message.
+    pub(crate) async fn warned(&self, method: &str, path: &str, body: &Value) -> (Result<Value, String>, Vec<String>) {
+        let request = http::Request::builder().method(method).uri(path);
+        let request = request.header("content-type", "application/json");
+        let request = request.body(body.to_string().into_bytes().into()).unwrap();
+        let response = self.client.send(request).await.unwrap();
+        let (success, headers) = (response.status().is_success(), response.headers());
+        let warnings = headers.get_all("warning").iter().map(|header| {
+            // 299 - "text", with quotes and backslashes escaped
+            let text = String::from_utf8_lossy(header.as_bytes()).into_owned();
+            let text = text.split_once('"').map_or("", |(_, text)| text.trim_end_matches('"'));
+            text.replace("\\\"", "\"").replace("\\\\", "\\")
+        });
+        let warnings = warnings.collect();
+        let bytes = response.into_body().collect_bytes().await.unwrap();
+        let answer: Value = serde_json::from_slice(&bytes).unwrap();
+        let answer = if success {
+            Ok(answer)
+        } else {
+            Err(text(&answer["message"]).to_owned())
+        };
+        (answer, warnings)
     }
 
     /// Read; `None` if it is not there.

@@ -1,5 +1,6 @@
 //! What the cluster tests share: a way into the real control plane, the processes that they start, and servers that play the world.
 
+pub(crate) mod kinds;
 pub(crate) mod lab;
 pub(crate) mod metrics;
 pub(crate) mod objects;

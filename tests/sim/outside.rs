@@ -26,7 +26,12 @@ struct Script {
     hooks: BTreeMap<String, u16>,
     /// URL and body of every request.
     asked: Vec<(String, String)>,
+    /// Decides which queries are not answered.
+    fails: Option<Chance>,
 }
+
+/// Draws whether something happens.
+pub(crate) type Chance = Box<dyn FnMut() -> bool + Send>;
 
 // === impl Outside ===
 
@@ -39,6 +44,11 @@ impl Outside {
     /// From now on this hook answers with this status.
     pub(crate) fn set_hook(&self, url: &str, status: u16) {
         self.0.lock().hooks.insert(url.to_owned(), status);
+    }
+
+    /// From now on queries are refused when this says so.
+    pub(crate) fn set_fails(&self, fails: Option<Chance>) {
+        self.0.lock().fails = fails;
     }
 
     /// Number of requests to URLs that begin so.
@@ -64,6 +74,9 @@ impl Outside {
         script.asked.push((request.url.clone(), request.body.clone()));
         if !request.url.contains("/api/v1/query") {
             return answer(script.hooks.get(&request.url).copied().unwrap_or(200), "");
+        }
+        if script.fails.as_mut().is_some_and(|fails| fails()) {
+            return answer(503, "");
         }
         if request.url.contains("vector%281%29") {
             return answer(200, &vector("1"));

@@ -3,15 +3,7 @@
 use serde_json::Value;
 
 use super::{Latency, Model, Observer, QUERY_FAILED, pods, quoted};
-use crate::{Kind, ObjectRef};
-
-/// Knative's Service, which knows the name of the newest revision.
-const KNATIVE_SERVICE: Kind = Kind {
-    group: "serving.knative.dev",
-    version: "v1",
-    kind: "Service",
-    plural: "services",
-};
+use crate::{ObjectRef, objects::kinds};
 
 /// An observer of Envoy's cluster metrics.
 const fn envoy(name: &'static str, matches: fn(&str) -> bool, select: fn(&Model) -> String) -> Observer {
@@ -80,7 +72,7 @@ pub(super) const KNATIVE: Observer = envoy(
 
 /// The object that knows a Knative target's newest revision.
 pub fn knative_service(namespace: &str, target: &str) -> ObjectRef {
-    KNATIVE_SERVICE.named(namespace, target)
+    kinds::KNATIVE_SERVICE.named(namespace, target)
 }
 
 /// The name of the newest revision, by a Knative Service, or why there is none.

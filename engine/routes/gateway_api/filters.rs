@@ -4,10 +4,15 @@ use crds::service::{BackendRef, CorsPolicy, HeaderOperations, Rewrite, Service};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::routes::{Refused, put_or_remove};
+use crate::routes::{Refused, affinity::SET_COOKIE, put_or_remove};
 
 /// Seconds that the API server puts in where a cross-origin policy says nothing (RM-5).
 const CORS_MAX_AGE_SECS: u64 = 5;
+
+/// Type of the filter that changes the headers of requests.
+const REQUEST_HEADERS: &str = "RequestHeaderModifier";
+/// Type of the filter that changes the headers of responses.
+const RESPONSE_HEADERS: &str = "ResponseHeaderModifier";
 
 /// Most seconds that the schema's int32 holds: some 68 years.
 const CORS_MAX_AGE_SECS_MAX: u64 = 2_147_483_647;
@@ -18,8 +23,8 @@ pub(super) fn of_service(service: &Service) -> Result<Vec<Value>, Refused> {
     let request = headers.and_then(|headers| headers.request.as_ref()).and_then(modifier);
     let response = headers.and_then(|headers| headers.response.as_ref()).and_then(modifier);
     let mut filters: Vec<Value> = [
-        request.map(|changes| json!({"type": "RequestHeaderModifier", "requestHeaderModifier": changes})),
-        response.map(|changes| json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": changes})),
+        request.map(|changes| json!({"type": REQUEST_HEADERS, "requestHeaderModifier": changes})),
+        response.map(|changes| json!({"type": RESPONSE_HEADERS, "responseHeaderModifier": changes})),
         service.rewrite.as_ref().and_then(rewrite),
     ]
     .into_iter()
@@ -33,9 +38,38 @@ pub(super) fn of_service(service: &Service) -> Result<Vec<Value>, Refused> {
     Ok(filters)
 }
 
-/// The filter that sends a copy of each request to this Service.
-pub(super) fn mirror(service: &str, port: i64) -> Value {
-    mirror_filter(&json!({"group": "", "kind": "Service", "name": service, "port": port}))
+/// The filter that sends a copy of each request, or of so many percent of them (RM-30), to this Service.
+pub(super) fn mirror(service: &str, port: i64, percent: Option<i64>) -> Value {
+    let mut filter = mirror_filter(&json!({"group": "", "kind": "Service", "name": service, "port": port}));
+    if let Some(percent) = percent.filter(|percent| *percent < 100) {
+        filter["requestMirror"]["percent"] = json!(percent);
+    }
+    filter
+}
+
+/// The filters with one more header on responses. A rule can have only one filter of that type (RM-7), with each name once.
+pub(super) fn setting_cookie(mut filters: Vec<Value>, text: Option<&str>) -> Vec<Value> {
+    let Some(text) = text else { return filters };
+    let header = json!({"name": SET_COOKIE, "value": text});
+    let modifier = filters.iter_mut().find(|filter| filter["type"] == RESPONSE_HEADERS);
+    let Some(modifier) = modifier else {
+        let filter = json!({"type": RESPONSE_HEADERS, "responseHeaderModifier": {"add": [header]}});
+        // In front of what the service asks for behind it: rewrites, mirrors, cross-origin policy.
+        let place = usize::from(filters.first().is_some_and(|first| first["type"] == REQUEST_HEADERS));
+        filters.insert(place, filter);
+        return filters;
+    };
+    let changes = &mut modifier["responseHeaderModifier"];
+    let is_other = |entry: &&Value| {
+        !entry["name"]
+            .as_str()
+            .unwrap_or_default()
+            .eq_ignore_ascii_case(SET_COOKIE)
+    };
+    let others = changes["add"].as_array().into_iter().flatten().filter(is_other);
+    let all: Vec<Value> = others.cloned().chain([header]).collect();
+    changes["add"] = json!(all);
+    filters
 }
 
 /// Whether the rule sends copies to this Service.

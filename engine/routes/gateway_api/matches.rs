@@ -4,12 +4,12 @@ use crds::service::{HttpMatch, StringMatch};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-use crate::routes::Refused;
+use crate::routes::{Refused, affinity::COOKIE};
 
 /// One match of an HTTPRoute. Header and query matches are sorted by name: their order means nothing, and a random one looks like a
 /// foreign edit (RM-6, observed.md A19).
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Match {
+pub(super) struct Match {
     path: Option<Pair>,
     method: Option<String>,
     headers: BTreeMap<String, Pair>,
@@ -21,16 +21,25 @@ type Pair = (&'static str, String);
 
 /// The matches of `service.match`; never empty: without any, every path matches. An entry that the HTTPRoute has no words for at all is
 /// left out, as with the peer.
-pub(super) fn served(given: &[HttpMatch]) -> Result<Vec<Value>, Refused> {
-    Ok(translated(given)?.iter().map(Match::stored).collect())
+pub(super) fn served(given: &[HttpMatch]) -> Result<Vec<Match>, Refused> {
+    let mut all = Vec::new();
+    for (place, entry) in given.iter().enumerate() {
+        let translated = Match::read(entry, &format!("service.match[{place}]"))?;
+        if translated != Match::default() {
+            all.push(translated);
+        }
+    }
+    if all.is_empty() {
+        all.push(Match::default());
+    }
+    Ok(all)
 }
 
 /// The matches of an A/B test: every entry of `analysis.match` with every one of `service.match`. Where both name a header, the analysis
 /// decides; all other conditions hold together (RM-9).
 ///
 /// An entry that cannot be said in full is refused: leaving out a condition would send users to the canary whom nobody chose (RM-2).
-pub(super) fn tested(analysis: &[HttpMatch], service: &[HttpMatch]) -> Result<Vec<Value>, Refused> {
-    let served = translated(service)?;
+pub(super) fn tested(analysis: &[HttpMatch], served: &[Match]) -> Result<Vec<Match>, Refused> {
     let mut all = Vec::new();
     for (place, entry) in analysis.iter().enumerate() {
         let path = format!("analysis.match[{place}]");
@@ -48,23 +57,23 @@ pub(super) fn tested(analysis: &[HttpMatch], service: &[HttpMatch]) -> Result<Ve
                 "it would match every request: name a header or a query parameter",
             ));
         }
-        all.extend(served.iter().map(|base| base.narrowed(&headers, &query).stored()));
+        all.extend(served.iter().map(|base| base.narrowed(&headers, &query)));
     }
     Ok(all)
 }
 
-fn translated(given: &[HttpMatch]) -> Result<Vec<Match>, Refused> {
-    let mut all = Vec::new();
-    for (place, entry) in given.iter().enumerate() {
-        let translated = Match::read(entry, &format!("service.match[{place}]"))?;
-        if translated != Match::default() {
-            all.push(translated);
-        }
-    }
-    if all.is_empty() {
-        all.push(Match::default());
-    }
-    Ok(all)
+/// The same matches for requests whose cookies match this expression.
+pub(super) fn with_cookie(matches: &[Match], regex: &str) -> Vec<Match> {
+    let cookie = BTreeMap::from([(COOKIE.to_owned(), ("RegularExpression", regex.to_owned()))]);
+    matches
+        .iter()
+        .map(|found| found.narrowed(&cookie, &BTreeMap::new()))
+        .collect()
+}
+
+/// As the API server stores them.
+pub(super) fn stored(matches: &[Match]) -> Vec<Value> {
+    matches.iter().map(Match::stored).collect()
 }
 
 fn pairs(given: &BTreeMap<String, StringMatch>, path: &str) -> Result<BTreeMap<String, Pair>, Refused> {

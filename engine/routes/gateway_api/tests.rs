@@ -1,5 +1,6 @@
 //! Recorded shapes and routers-mesh.md 4, then properties against the defaults of the API server.
 
+mod affinity;
 mod answers;
 mod properties;
 
@@ -26,11 +27,12 @@ fn context<'a>(canary: &'a Canary, current: Option<&'a Value>) -> Context<'a> {
         canary,
         current: vec![current],
         selector_key: Some("app"),
+        entropy: 7,
     }
 }
 
 fn made(canary: &Canary, split: Split) -> Value {
-    desired(&context(canary, None), split).unwrap()
+    V1.desired(&context(canary, None), split).unwrap().remove(0)
 }
 
 fn patch(canary: &Canary, current: &Value, split: Split) -> Option<Value> {
@@ -271,6 +273,48 @@ fn mirrors() {
     );
 }
 
+/// RM-30: a part of the requests, where one is given.
+#[test]
+fn mirrors_a_part() {
+    for (given, expected) in [
+        (json!(10), json!(10)),
+        (json!(100), Value::Null),
+        (Value::Null, Value::Null),
+    ] {
+        let canary = canary(&json!({"analysis": {"mirror": true, "mirrorWeight": given}}));
+        let route = made(&canary, Split::PRIMARY.mirrored());
+        assert_eq!(
+            route["spec"]["rules"][0]["filters"][0]["requestMirror"]["percent"],
+            expected
+        );
+        assert_eq!(patch(&canary, &stored(route), Split::PRIMARY.mirrored()), None);
+    }
+}
+
+/// The order of lists that have none is the live one's (observed.md A19): what the peer wrote in random order stays as it is.
+#[test]
+fn orders_survive() {
+    let found = json!({"headers": {"a": {"exact": "1"}, "b": {"exact": "2"}}, "queryParams": {"q": {"exact": "1"}, "r": {"exact": "2"}}});
+    let canary = canary(&json!({"service": {
+        "match": [found, {"uri": {"prefix": "/x"}}], "hosts": ["a.example.com", "b.example.com"],
+        "gatewayRefs": [{"name": "one"}, {"name": "two"}],
+    }}));
+    let mut live = stored(made(&canary, Split::of(40)));
+    let spec = &mut live["spec"];
+    for list in [
+        "/hostnames",
+        "/parentRefs",
+        "/rules/0/matches/0/headers",
+        "/rules/0/matches/0/queryParams",
+        "/rules/0/matches",
+        "/rules/0/backendRefs",
+    ] {
+        spec.pointer_mut(list).and_then(Value::as_array_mut).unwrap().reverse();
+    }
+    assert_eq!(patch(&canary, &live, Split::of(40)), None);
+    assert_eq!(observed(&context(&canary, Some(&live))), Ok(Split::of(40)));
+}
+
 /// RM-5: what the API server fills in is written out, so that it is no drift.
 #[test]
 fn defaults_are_no_drift() {
@@ -333,7 +377,10 @@ fn foreign_fields_survive() {
     live["spec"]["rules"][0]["name"] = json!("main");
     live["status"] = json!({"parents": []});
     assert_eq!(patch(&canary, &live, Split::of(40)), None);
-    let after = desired(&context(&canary, Some(&live)), Split::of(60)).unwrap();
+    let after = V1
+        .desired(&context(&canary, Some(&live)), Split::of(60))
+        .unwrap()
+        .remove(0);
     assert_eq!(after["spec"]["rules"][0]["retry"], json!({"attempts": 3}));
     assert_eq!(after["metadata"]["annotations"]["cloud"], "1");
 }

@@ -5,8 +5,8 @@ const MESH: Capabilities = Capabilities {
     weights: true,
     ab: true,
     mirror: true,
-    mirror_percentage: false,
-    affinity: false,
+    mirror_percentage: true,
+    affinity: true,
 };
 const PLAIN: Capabilities = Capabilities {
     weights: false,
@@ -22,6 +22,45 @@ fn analysis(value: Value) -> Analysis {
 
 fn split(canary: i64) -> Split {
     Split::of(canary)
+}
+
+/// controller.md 4.7: one step of copies, then the shares.
+#[test]
+fn a_mirror_comes_before_the_first_share() {
+    let spec = analysis(json!({"stepWeight": 10, "maxWeight": 20, "mirror": true}));
+    let mirrored = Split::PRIMARY.mirrored();
+    assert_eq!(next(&spec, MESH, Split::PRIMARY, 0), Move::Mirror);
+    assert_eq!(next(&spec, MESH, mirrored, 0), Move::Shift { canary: 10 });
+    assert_eq!(next(&spec, MESH, split(10), 0), Move::Shift { canary: 20 });
+    assert_eq!(next(&spec, MESH, split(20), 0), Move::Promote);
+    let unable = Capabilities { mirror: false, ..MESH };
+    assert_eq!(next(&spec, unable, Split::PRIMARY, 0), Move::Shift { canary: 10 });
+}
+
+/// When the route has to mirror, whoever has changed it.
+#[test]
+fn a_mirror_belongs_to_some_moments() {
+    let mirrored = |share: i64| Split::of(share).mirrored();
+    let progressive = json!({"stepWeight": 10, "mirror": true});
+    let rounds = json!({"iterations": 2, "mirror": true});
+    for (spec, split, iterations, expected) in [
+        (&progressive, mirrored(0), 0, true),
+        (&progressive, Split::PRIMARY, 0, false),
+        (&progressive, mirrored(10), 0, false),
+        (&json!({"stepWeight": 10}), mirrored(0), 0, false),
+        (&rounds, mirrored(0), 0, false),
+        (&rounds, Split::PRIMARY, 1, true),
+        (&rounds, Split::PRIMARY, 2, true),
+        (&rounds, mirrored(0), 3, false),
+        (&rounds, mirrored(100), 2, false),
+    ] {
+        assert_eq!(
+            mirrors(&analysis(spec.clone()), MESH, split, iterations),
+            expected,
+            "{spec} {split:?} {iterations}"
+        );
+        assert!(!mirrors(&analysis(spec.clone()), PLAIN, split, iterations));
+    }
 }
 
 /// Shares of a progressive run from 0 until it promotes.

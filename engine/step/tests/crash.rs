@@ -95,6 +95,59 @@ fn blue_green_survives_a_stop_after_every_write() {
     every_stop_ends_as_an_undisturbed_run(&spec, "100");
 }
 
+/// Three objects carry the route on Istio; cookies live on the route and in the status; a mirror is a step without a weight.
+#[test]
+fn cookies_and_mirrors_survive_a_stop_after_every_write() {
+    let affinity = json!({"cookieName": "c", "primaryCookieName": "p"});
+    let istio = json!({
+        "provider": "istio",
+        "service": {"gatewayRefs": null},
+        "analysis": {"stepWeight": 50, "mirror": true, "sessionAffinity": affinity},
+    });
+    every_stop_ends_as_an_undisturbed_run(&istio, "100");
+    let gateway = json!({"analysis": {"stepWeight": 50, "mirror": true, "sessionAffinity": affinity}});
+    every_stop_ends_as_an_undisturbed_run(&gateway, "1");
+}
+
+/// W-31: the route is written, the controller stops, and the status does not know the cookie that users already carry.
+#[test]
+fn a_cookie_survives_a_stop_between_route_and_status() {
+    for provider in ["gatewayapi:v1", "istio"] {
+        let spec = json!({
+            "provider": provider, "service": {"gateways": ["edge/public"]},
+            "analysis": {"sessionAffinity": {"cookieName": "c", "primaryCookieName": "p"}},
+        });
+        let mut model = released(&spec);
+        model.run_until(&[Phase::Progressing], 10);
+        model.settle();
+        while !model.trajectory.last().is_some_and(|line| line.contains("80/20")) {
+            model.stop_after = Some(model.writes + 1);
+            if let End::Done(done) = model.step() {
+                model.now = done.wake.unwrap_or(model.now).max(model.now);
+            }
+            model.stop_after = None;
+        }
+        let status = |model: &Model| model.canary().status.unwrap();
+        assert_eq!(
+            status(&model).session_affinity_cookie,
+            None,
+            "{provider}: stopped before the status"
+        );
+        let at = crate::routes::provider(provider)
+            .unwrap()
+            .objects(&model.canary())
+            .pop()
+            .unwrap();
+        let given_out = model.get(&at).unwrap()["spec"].clone();
+        model.step();
+        assert_eq!(model.get(&at).unwrap()["spec"], given_out, "nobody is sorted anew");
+        let cookie = status(&model)
+            .session_affinity_cookie
+            .expect("taken over from the route");
+        assert!(given_out.to_string().contains(&cookie), "{cookie}: {given_out}");
+    }
+}
+
 /// Stop after every write; where the copy was made and its status was not, the metrics turn bad. Says how many such stops there were.
 fn stops_after_the_copy(spec: &Value) -> usize {
     let undisturbed = play(spec, "100", None).writes;

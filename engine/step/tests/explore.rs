@@ -33,9 +33,11 @@ const FRIENDLY_STEPS: usize = 80;
 /// Steps that an overdue phase gets to end.
 const RETRIES_MAX: usize = 3;
 /// Of the first and of the second disturbances, every so manieth is tried. The quick run tries all single ones in the main scenario
-/// (1900 states at 3 ms in a debug build), half of them in the others, and a few pairs; the long run tries all pairs everywhere.
+/// (1900 states at 3 ms in a debug build), half of them in the others, and a few pairs; the long run tries all pairs.
 const QUICK_MAIN: [usize; 2] = [1, 40];
 const QUICK: [usize; 2] = [2, 1];
+/// For strategies that differ in the route alone; each is tried on both providers.
+const FEW: [usize; 2] = [12, 1];
 const ALL: [usize; 2] = [1, 1];
 /// More states than any scenario has; a scenario that grows beyond is a mistake in `fingerprint`.
 const STATES_MAX: usize = 60_000;
@@ -111,6 +113,29 @@ fn promotion_in_steps() -> Value {
 
 fn blue_green() -> Value {
     json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 2}})
+}
+
+fn blue_green_with_mirror() -> Value {
+    json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 1, "mirror": true}})
+}
+
+fn ab_testing() -> Value {
+    let chosen = json!([{"headers": {"x-canary": {"exact": "insider"}}}]);
+    json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 1, "match": chosen}})
+}
+
+fn mirror_with_affinity() -> Value {
+    let affinity = json!({"cookieName": "c", "primaryCookieName": "p"});
+    json!({"analysis": {"mirror": true, "sessionAffinity": affinity}})
+}
+
+/// The same strategies on Istio.
+fn istio(mut spec: Value) -> Value {
+    merge(
+        &mut spec,
+        &json!({"provider": "istio", "service": {"gatewayRefs": null}}),
+    );
+    spec
 }
 
 fn skipped_analysis() -> Value {
@@ -261,7 +286,7 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
 
 /// L2: whatever the environment is, a step moves a phase that is overdue; one that met an obstacle may try again when it said it would.
 fn keeps_its_time(from: &Node) {
-    if overdue(&from.model.canary(), from.model.now).is_none() {
+    if overdue(&from.model.canary(), None, from.model.now).is_none() {
         return;
     }
     let mut model = from.model.fork();
@@ -269,7 +294,7 @@ fn keeps_its_time(from: &Node) {
         let End::Done(done) = stepped(&mut model, from.answers) else {
             panic!("a step does not end: {}", told(from));
         };
-        if overdue(&model.canary(), model.now).is_none() {
+        if overdue(&model.canary(), None, model.now).is_none() {
             return;
         }
         model.now = done.wake.unwrap_or(model.now).max(model.now);
@@ -294,11 +319,22 @@ fn told(node: &Node) -> String {
 
 /// All pairs of disturbances in all scenarios with `AVIARY_EXPLORE=all cargo test -p engine explore`, about 7 minutes; else a choice.
 fn search(spec: &Value, disturbances: usize, quick: [usize; 2]) {
-    if std::env::var("AVIARY_EXPLORE").is_ok_and(|scope| scope == "all") {
+    if is_long() {
         explore(spec, 2, ALL);
     } else {
         explore(spec, disturbances, quick);
     }
+}
+
+/// For strategies that differ in the route alone: both providers, all single disturbances in the long run, else a choice of them.
+fn search_providers(spec: &Value) {
+    let thin = if is_long() { ALL } else { FEW };
+    explore(spec, 1, thin);
+    explore(&istio(spec.clone()), 1, thin);
+}
+
+fn is_long() -> bool {
+    std::env::var("AVIARY_EXPLORE").is_ok_and(|scope| scope == "all")
 }
 
 #[test]
@@ -319,6 +355,21 @@ fn a_promotion_in_steps_holds_under_disturbances() {
 #[test]
 fn blue_green_holds_under_disturbances() {
     search(&blue_green(), 1, QUICK);
+}
+
+#[test]
+fn blue_green_with_mirror_holds_under_disturbances() {
+    search_providers(&blue_green_with_mirror());
+}
+
+#[test]
+fn ab_testing_holds_under_disturbances() {
+    search_providers(&ab_testing());
+}
+
+#[test]
+fn a_mirror_and_cookies_hold_under_disturbances() {
+    search_providers(&mirror_with_affinity());
 }
 
 #[test]

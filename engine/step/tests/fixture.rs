@@ -25,6 +25,14 @@ pub(super) fn route_at() -> ObjectRef {
     kinds::HTTP_ROUTE.named(NAMESPACE, "app")
 }
 
+/// The object with the weights, whichever provider the canary has, and its list of rules with the list of backends in each.
+pub(super) fn weights_at(model: &Model) -> (ObjectRef, &'static str, &'static str) {
+    if model.canary().spec.provider.as_deref() == Some("istio") {
+        return (kinds::VIRTUAL_SERVICE.named(NAMESPACE, "app"), "http", "route");
+    }
+    (route_at(), "rules", "backendRefs")
+}
+
 pub(super) fn deployment() -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",

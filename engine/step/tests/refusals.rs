@@ -36,15 +36,58 @@ fn what_cannot_work_is_refused_with_a_hint() {
     refused(&json!({"service": {"port": 70_000}}), "port");
     refused(&json!({"service": null}), "spec.service");
     refused(
-        &json!({"analysis": {"sessionAffinity": {"cookieName": "c"}}}),
-        "sessionAffinity",
+        &json!({"analysis": {"match": [{"sourceLabels": {"app": "x"}}]}}),
+        "sourceLabels",
     );
-    refused(&json!({"analysis": {"mirror": true}}), "mirror");
     refused(
-        &json!({"autoscalerRef": {"kind": "ScaledObject", "name": "app"}}),
-        "ScaledObject",
+        &json!({"autoscalerRef": {"kind": "VerticalPodAutoscaler", "name": "app"}}),
+        "VerticalPodAutoscaler",
     );
-    refused(&json!({"targetRef": {"kind": "StatefulSet"}}), "StatefulSet");
+    refused(
+        &json!({"targetRef": {"kind": "StatefulSet"}}),
+        "names and volumes that two versions cannot share; DaemonSet, Deployment, Service",
+    );
+    refused(&json!({"targetRef": {"kind": "CronJob"}}), "CronJob");
+    refused(
+        &json!({"targetRef": {"apiVersion": "serving.knative.dev/v1", "kind": "Service"}}),
+        "Knative",
+    );
+    refused(
+        &json!({"targetRef": {"apiVersion": "v1", "kind": "Service"}, "service": {"name": "other"}}),
+        "spec.service.name",
+    );
+}
+
+/// Refused before anything is written, so no user ever meets what cannot be done (RM-2, RM-3, RM-4).
+#[test]
+fn what_the_provider_cannot_do_is_refused() {
+    let on = |provider: &str, analysis: Value| json!({"provider": provider, "analysis": analysis});
+    let tested = json!([{"headers": {"x-canary": {"exact": "insider"}}}]);
+    let rounds = json!({"stepWeight": null, "maxWeight": null, "iterations": 2});
+    let with = |more: Value| {
+        let mut analysis = rounds.clone();
+        crate::json::merge(&mut analysis, &more);
+        analysis
+    };
+    let affinity = json!({"sessionAffinity": {"cookieName": "c"}});
+    refused(&on("kubernetes", affinity.clone()), "analysis.sessionAffinity");
+    refused(&on("kubernetes", json!({"mirror": true})), "analysis.mirror");
+    refused(&on("kubernetes", with(json!({"match": tested}))), "analysis.match");
+    let both = with(json!({"match": tested, "mirror": true}));
+    refused(&on("gatewayapi:v1", both.clone()), "analysis.mirror");
+    refused(&on("istio", both), "analysis.mirror");
+    for (analysis, mention) in [
+        (affinity, "analysis.sessionAffinity: it needs HTTP"),
+        (json!({"mirror": true}), "analysis.mirror: it needs HTTP"),
+        (with(json!({"match": tested})), "analysis.match: it needs HTTP"),
+    ] {
+        let mut spec = on("istio", analysis);
+        spec["service"] = json!({"appProtocol": "TCP"});
+        refused(&spec, mention);
+    }
+    let mut spec = on("istio", json!({}));
+    spec["service"] = json!({"delegation": true});
+    refused(&spec, "service.delegation");
 }
 
 #[test]

@@ -43,7 +43,8 @@ fn refusals() {
         ),
     ];
     for (changes, start) in cases {
-        let refused = desired(&context(&canary(&changes), None), Split::PRIMARY)
+        let refused = V1
+            .desired(&context(&canary(&changes), None), Split::PRIMARY)
             .unwrap_err()
             .to_string();
         assert!(refused.starts_with(start), "{changes}: {refused}");

@@ -1,0 +1,139 @@
+use super::*;
+use crds::Canary;
+
+fn canary(phase: &str) -> Canary {
+    crds::decode::decode(&json!({
+        "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {"provider": "knative", "targetRef": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "cart"}},
+        "status": {"phase": phase},
+    }))
+    .unwrap()
+}
+
+fn service(primary: &str, traffic: &Value) -> Value {
+    json!({
+        "apiVersion": "serving.knative.dev/v1", "kind": "Service",
+        "metadata": {"name": "cart", "namespace": "shop", "annotations": {"flagger.app/primary-revision": primary, "mine": "x"}},
+        "spec": {"template": {"spec": {}}, "traffic": traffic},
+    })
+}
+
+fn over<T>(phase: &str, service: &Value, ask: impl FnOnce(&Context<'_>) -> T) -> T {
+    let canary = canary(phase);
+    ask(&Context {
+        canary: &canary,
+        current: vec![Some(service)],
+        selector_key: None,
+        entropy: 0,
+    })
+}
+
+/// The worked example of routers-mesh.md 10.
+#[test]
+fn traffic_is_shared_between_the_latest_and_the_primary() {
+    let before = service(
+        "cart-00004",
+        &json!([{"latestRevision": true, "percent": 0}, {"revisionName": "cart-00004", "percent": 100}]),
+    );
+    for canary in [0, 30, 100] {
+        let after = over("Progressing", &before, |context| {
+            PROVIDER.desired(context, Split::of(canary))
+        })
+        .unwrap();
+        let expected = json!([
+            {"latestRevision": true, "percent": canary},
+            {"revisionName": "cart-00004", "percent": 100 - canary},
+        ]);
+        assert_eq!(after[0]["spec"]["traffic"], expected);
+        assert_eq!(after[0]["metadata"], before["metadata"]);
+        assert_eq!(
+            over("Progressing", &after[0], PROVIDER.observed).unwrap(),
+            Split::of(canary)
+        );
+        assert_eq!(
+            over("Progressing", &after[0], |context| PROVIDER
+                .writes(context, Split::of(canary)))
+            .unwrap(),
+            []
+        );
+    }
+}
+
+#[test]
+fn tags_and_what_knative_adds_survive() {
+    let before = service(
+        "b",
+        &json!([
+            {"latestRevision": true, "percent": 100, "tag": "next"},
+            {"revisionName": "b", "latestRevision": false, "percent": 0, "url": "x"},
+            {"revisionName": "a", "percent": 0, "tag": "old"},
+            {"revisionName": "c", "percent": 0},
+        ]),
+    );
+    let after = over("Progressing", &before, |context| {
+        PROVIDER.desired(context, Split::of(20))
+    })
+    .unwrap();
+    let expected = json!([
+        {"latestRevision": true, "percent": 20, "tag": "next"},
+        {"revisionName": "b", "latestRevision": false, "percent": 80, "url": "x"},
+        {"revisionName": "a", "tag": "old"},
+    ]);
+    assert_eq!(after[0]["spec"]["traffic"], expected);
+}
+
+/// RM-14: the primary has the latest revision's name already, and its share the older one's.
+#[test]
+fn a_promotion_keeps_the_shares_until_all_traffic_moves() {
+    let half = json!([{"latestRevision": true, "percent": 50}, {"revisionName": "a", "percent": 50}]);
+    let renamed = service("b", &half);
+    assert_eq!(
+        over("Promoting", &renamed, |context| PROVIDER.writes(context, Split::of(50))).unwrap(),
+        []
+    );
+    let after = over("Promoting", &renamed, |context| {
+        PROVIDER.desired(context, Split::of(10))
+    })
+    .unwrap();
+    let expected = json!([{"latestRevision": true, "percent": 10}, {"revisionName": "b", "percent": 90}]);
+    assert_eq!(after[0]["spec"]["traffic"], expected);
+}
+
+#[test]
+fn what_cannot_be_read_is_no_split() {
+    for traffic in [
+        json!(null),
+        json!([]),
+        json!([{"latestRevision": true, "percent": 100}]),
+        json!([{"revisionName": "a", "percent": 100}]),
+    ] {
+        let service = service("a", &traffic);
+        assert!(over("Progressing", &service, PROVIDER.observed).is_err(), "{traffic}");
+    }
+    let canary = canary("Progressing");
+    let nothing = Context {
+        canary: &canary,
+        current: vec![None],
+        selector_key: None,
+        entropy: 0,
+    };
+    assert_eq!(
+        PROVIDER.writes(&nothing, Split::PRIMARY).unwrap(),
+        [],
+        "the user's Service is never made"
+    );
+    assert!(PROVIDER.observed(&nothing).is_err());
+}
+
+#[test]
+fn routes_that_are_not_ready_hold_the_run() {
+    let mut service = service("a", &json!([]));
+    assert_eq!(over("Progressing", &service, PROVIDER.accepted), Ok(()));
+    service["status"]["conditions"] = json!([{"type": "RoutesReady", "status": "False", "message": "no ingress"}]);
+    assert!(
+        over("Progressing", &service, PROVIDER.accepted)
+            .unwrap_err()
+            .to_string()
+            .contains("no ingress")
+    );
+}

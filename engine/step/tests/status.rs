@@ -1,0 +1,133 @@
+//! What GitOps tools read: the rules of kstatus, played over whole runs.
+
+use super::fixture::*;
+use crate::model::Model;
+use crds::{Canary, Phase};
+use serde_json::json;
+
+/// The answer of kstatus for a custom resource: the observed generation first, then the abnormal conditions, then `Ready`.
+fn kstatus(canary: &Canary) -> &'static str {
+    let status = canary.status.clone().unwrap_or_default();
+    let is = |kind: &str, value: &str| {
+        status
+            .condition(kind)
+            .is_some_and(|condition| condition.status == value)
+    };
+    if status
+        .observed_generation
+        .is_some_and(|seen| Some(seen) != canary.metadata.generation)
+    {
+        return "InProgress";
+    }
+    if is("Reconciling", "True") {
+        return "InProgress";
+    }
+    if is("Stalled", "True") {
+        return "Failed";
+    }
+    match status.condition("Ready").map(|ready| ready.status.as_str()) {
+        Some("True") => "Current",
+        Some(_) => "InProgress",
+        None => "Unknown",
+    }
+}
+
+/// Each phase that was stored, with what kstatus makes of it.
+fn play(model: &mut Model, until: &[Phase]) -> Vec<(Phase, &'static str)> {
+    let mut seen: Vec<(Phase, &'static str)> = Vec::new();
+    for _ in 0..120 {
+        let now = (model.phase(), kstatus(&model.canary()));
+        if seen.last() != Some(&now) {
+            seen.push(now);
+        }
+        if until.contains(&now.0) {
+            break;
+        }
+        model.run_until(until, 1);
+    }
+    seen
+}
+
+#[test]
+fn a_release_is_in_progress_until_it_is_promoted() {
+    let mut model = model(&json!({}), "100", "0.2");
+    assert_eq!(
+        play(&mut model, &[Phase::Initialized]),
+        [
+            (Phase::New, "Unknown"),
+            (Phase::Initializing, "InProgress"),
+            (Phase::Initialized, "Current")
+        ]
+    );
+    set_image(&mut model, "app:2");
+    assert!(model.run_until(&[Phase::Progressing], 10));
+    assert_eq!(
+        play(&mut model, &[Phase::Succeeded, Phase::Failed]),
+        [
+            (Phase::Progressing, "InProgress"),
+            (Phase::Promoting, "InProgress"),
+            (Phase::Finalising, "InProgress"),
+            (Phase::Succeeded, "Current")
+        ]
+    );
+}
+
+#[test]
+fn a_failed_release_and_a_refused_canary_have_failed() {
+    let mut model = released_with(model(&json!({}), "10", "0.2"));
+    finish(&mut model);
+    assert_eq!((model.phase(), kstatus(&model.canary())), (Phase::Failed, "Failed"));
+    let status = model.canary().status.unwrap();
+    assert_eq!(status.condition("Stalled").unwrap().reason, "Failed");
+    assert!(status.condition("Reconciling").is_none());
+
+    let mut model = super::fixture::model(&json!({"provider": "supergloo"}), "100", "0.2");
+    model.step();
+    assert_eq!(kstatus(&model.canary()), "Failed");
+    assert_eq!(
+        model.canary().status.unwrap().condition("Stalled").unwrap().reason,
+        "InvalidSpec"
+    );
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"provider": "gatewayapi:v1"}}));
+    assert_eq!(
+        kstatus(&model.canary()),
+        "InProgress",
+        "nobody has looked at the new spec"
+    );
+    assert!(model.run_until(&[Phase::Initialized], 30));
+    assert_eq!(kstatus(&model.canary()), "Current");
+}
+
+#[test]
+fn an_edit_at_rest_costs_one_write_and_does_not_count_as_a_move() {
+    let mut model = model(&json!({}), "100", "0.2");
+    assert!(model.run_until(&[Phase::Initialized], 30));
+    let moved = model.canary().status.unwrap().last_transition_time;
+    model.wait(1000);
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"analysis": {"threshold": 7}}}));
+    assert_eq!(kstatus(&model.canary()), "InProgress");
+    let writes = model.writes;
+    model.step();
+    model.step();
+    assert_eq!(model.writes, writes + 1);
+    assert_eq!(kstatus(&model.canary()), "Current");
+    assert_eq!(model.canary().status.unwrap().last_transition_time, moved);
+}
+
+/// The peer's schema does not know `observedGeneration`, so the API server drops it.
+#[test]
+fn nothing_is_written_for_a_schema_that_drops_the_generation() {
+    let mut model = model(&json!({}), "100", "0.2");
+    assert!(model.run_until(&[Phase::Initialized], 30));
+    let at = model.canary_at.clone();
+    model.edit(
+        &at,
+        &json!({"status": {"observedGeneration": null}, "spec": {"analysis": {"threshold": 7}}}),
+    );
+    let writes = model.writes;
+    model.step();
+    assert_eq!(model.writes, writes);
+    assert_eq!(kstatus(&model.canary()), "Current");
+}

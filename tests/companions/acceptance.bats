@@ -1,0 +1,3 @@
+@test "two and two are four" {
+  [ $((2 + 2)) -eq 4 ]
+}
