@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::{
     Reading, cloudwatch, datadog, dynatrace, externalmetrics, graphite, influxdb, keptn, newrelic, prometheus,
-    question::Question, secret::BadSecret, splunk, stackdriver,
+    question::{Access, Question},
+    secret::BadSecret,
+    splunk, stackdriver,
 };
 use crate::{
     ObjectRef,
@@ -209,6 +211,16 @@ impl<'a> Inquiry<'a> {
 // === impl Provider ===
 
 impl Provider {
+    /// The question, or with `is_probe` the one whether the server works. `insecureSkipVerify` holds for every provider, as the documents
+    /// say; the peer knows it with three of them. Requests with the controller's own credentials are always verified.
+    pub fn ask(&self, inquiry: &Inquiry<'_>, is_probe: bool) -> Result<Question, BadProvider> {
+        let make = if is_probe { self.probe } else { self.request };
+        let mut question = make(inquiry)?;
+        let is_open = question.access == Access::Open;
+        question.request.skip_tls_verify |= is_open && inquiry.spec.insecure_skip_verify == Some(true);
+        Ok(question)
+    }
+
     /// What came of a question, transport included.
     pub fn read(&self, answer: &Result<Response, Trouble>) -> Reading {
         match answer {

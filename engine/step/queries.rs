@@ -205,11 +205,7 @@ fn templated(
         interval: &model.interval,
         now: cx.now,
     };
-    let make = if aim == Aim::Value {
-        provider.request
-    } else {
-        provider.probe
-    };
-    let question = make(&inquiry).map_err(|error| error.to_string())?;
+    let question = provider.ask(&inquiry, aim == Aim::Probe);
+    let question = question.map_err(|error| error.to_string())?;
     Ok((question, Reader::Provider(provider)))
 }

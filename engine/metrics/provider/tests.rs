@@ -197,6 +197,31 @@ fn addresses_keep_their_path_and_their_credentials_apart() {
 }
 
 #[test]
+fn certificates_are_not_checked_where_the_template_says_so() {
+    let secret = [
+        ("dynatrace_token", "t"),
+        ("datadog_api_key", "k"),
+        ("datadog_application_key", "k"),
+        ("project", "p"),
+    ];
+    for (kind, skips) in [("dynatrace", true), ("datadog", true), ("stackdriver", false)] {
+        let address = (kind != "stackdriver").then_some("https://vendor.example.com");
+        let mut trial = Trial::new(kind, address, "q").secret(&secret);
+        let ask = |trial: &Trial<'_>| {
+            provider(kind)
+                .unwrap()
+                .ask(&trial.inquiry(), false)
+                .unwrap()
+                .request
+                .skip_tls_verify
+        };
+        assert!(!ask(&trial));
+        trial.spec.insecure_skip_verify = Some(true);
+        assert_eq!(ask(&trial), skips, "{kind}");
+    }
+}
+
+#[test]
 fn questions_do_not_show_credentials() {
     let trials = [
         Trial::new("datadog", None, "q")
