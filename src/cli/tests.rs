@@ -82,3 +82,26 @@ fn help_and_version_are_no_errors() {
         assert_eq!(parse(&format!("aviary {line}")).unwrap_err().exit_code(), 0, "{line}");
     }
 }
+
+#[test]
+fn the_companions_take_the_flags_of_their_peers() {
+    for line in [
+        "aviary loadtester",
+        "aviary loadtester -port=8080 -log-level=info -timeout=1h -namespace-regexp=",
+        "aviary loadtester --port 8080 -zap-replace-globals -zap-encoding=console -timeout 30m",
+        "aviary k6-webhook",
+        "aviary k6-webhook --cloud-token=a --listen-port 8000 --log-level=warning --slack-token=b --slack-api-url=http://s/",
+        "aviary k6-webhook --kubernetes-client=in-cluster --max-concurrent-tests=0",
+    ] {
+        parse(line).expect(line);
+    }
+    for line in [
+        "aviary loadtester -timeout=0",
+        "aviary loadtester -timeout=soon",
+        "aviary loadtester -failure-status=200",
+        "aviary k6-webhook --max-concurrent-tests=-1",
+        "aviary k6-webhook --log-level=loud",
+    ] {
+        assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+}
