@@ -11,7 +11,7 @@ use super::{
 };
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Largest body: the real server's limit of 3 MiB.
 pub(super) const BODY: usize = 3 * 1024 * 1024;
