@@ -162,20 +162,20 @@ async fn denial(room: &Room<'_>) {
     taken.unwrap();
     assert_eq!(warnings, Vec::<String>::new());
 
-    let patch = async |what: Value| {
+    let change = async |what: Value| {
         let path = room.path("canaries", "from-before");
         room.lab.call("PATCH", &path, Some(&what)).await
     };
-    patch(json!({"metadata": {"labels": {"team": "a"}}})).await.unwrap();
-    let worse = patch(json!({"spec": {"analysis": {"stepWeight": -1}}})).await;
+    change(json!({"metadata": {"labels": {"team": "a"}}})).await.unwrap();
+    let worse = change(json!({"spec": {"analysis": {"stepWeight": -1}}})).await;
     assert!(worse.unwrap_err().to_string().contains(BROKEN));
     // It goes as it was: held by a finalizer, as the controller does, and let go.
-    patch(json!({"metadata": {"finalizers": ["aviary.test/held"]}}))
+    change(json!({"metadata": {"finalizers": ["aviary.test/held"]}}))
         .await
         .unwrap();
     let path = room.path("canaries", "from-before");
     let deleted = room.lab.call("DELETE", &path, None).await;
-    let freed = patch(json!({"metadata": {"finalizers": null}})).await;
+    let freed = change(json!({"metadata": {"finalizers": null}})).await;
     deleted.unwrap();
     freed.unwrap();
     assert_eq!(room.find("canaries", "from-before").await, None);
