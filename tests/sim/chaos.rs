@@ -2,7 +2,7 @@
 //! its users are served, and takes the next release (L1 to L4).
 //!
 //! One seed is one run: `AVIARY_SEED=7 cargo test -p aviary --test sim chaos -- --nocapture`. `AVIARY_CANARY_DAYS` says how many
-//! simulated days of one canary are run in all; by default as many as a quick loop bears, in `tests/run` a thousand.
+//! simulated days of one canary are run in all; by default as many as a quick loop bears, a thousand take minutes in a release build.
 
 use engine::{Step, seam::Done, step::Input};
 use serde_json::json;
@@ -17,11 +17,11 @@ mod trouble;
 mod user;
 
 /// Canaries of one run.
-const FLEET: u64 = 40;
-/// Simulated seconds of one run.
-const DAY: u64 = 86_400;
-/// Simulated days of one canary when nobody says how many: one run.
-const DAYS_DEFAULT: u64 = FLEET;
+const FLEET: u64 = 8;
+/// Simulated seconds of one run: a quarter of a day.
+const SPAN: u64 = 21_600;
+/// Simulated days of one canary in one run.
+const DAYS_OF_RUN: u64 = FLEET * SPAN / 86_400;
 /// Runs that go on at once: the cores of the smallest machine that we test on.
 const THREADS: u64 = 2;
 /// After the last trouble everything comes to rest within two deadlines of 120 s, three pauses and a few intervals.
@@ -66,8 +66,8 @@ fn end_of_rollout(input: &Input<'_>, done: &Done) -> Option<String> {
     ends.then_some(after)
 }
 
-/// One day of a fleet.
-fn day(seed: u64) -> Tally {
+/// One run of a fleet.
+fn run(seed: u64) -> Tally {
     simulate(seed, |stage| async move {
         let mut lives = trouble::Lives::start(&stage, counted_step).await;
         let names: Vec<String> = (0..FLEET).map(|number| format!("app{number}")).collect();
@@ -79,9 +79,9 @@ fn day(seed: u64) -> Tally {
         }
         let users: Vec<_> = (1..)
             .zip(&names)
-            .map(|(number, name)| user::start(&stage, name, seed * 1000 + number, DAY))
+            .map(|(number, name)| user::start(&stage, name, seed * 1000 + number, SPAN))
             .collect();
-        lives.trouble(seed, DAY).await;
+        lives.trouble(seed, SPAN).await;
         for user in users {
             user.await.unwrap();
         }
@@ -149,15 +149,15 @@ fn number(variable: &str) -> Option<u64> {
 
 #[test]
 fn a_fleet_survives_everything_that_a_cluster_can_do() {
-    let days = number("AVIARY_CANARY_DAYS").unwrap_or(DAYS_DEFAULT);
+    let days = number("AVIARY_CANARY_DAYS").unwrap_or(DAYS_OF_RUN);
     let first = number("AVIARY_SEED").unwrap_or(1);
-    let runs = days.div_ceil(FLEET);
+    let runs = days.div_ceil(DAYS_OF_RUN);
     let threads: Vec<_> = (0..THREADS.min(runs))
         .map(|thread| {
             thread::spawn(move || {
                 (first + thread..first + runs)
                     .step_by(THREADS as usize)
-                    .map(day)
+                    .map(run)
                     .collect::<Vec<Tally>>()
             })
         })
@@ -176,10 +176,10 @@ fn a_fleet_survives_everything_that_a_cluster_can_do() {
     println!(
         "seeds {first}..{}: {} canary-days, {rollouts} rollouts {:?}",
         first + runs,
-        runs * FLEET,
+        runs * DAYS_OF_RUN,
         sum.rollouts
     );
     println!("{} steps, {faults} faults {:#?}", sum.steps, sum.faults);
-    assert!(rollouts >= 20 * runs * FLEET, "20 rollouts per canary and day");
+    assert!(rollouts >= 20 * runs * DAYS_OF_RUN, "20 rollouts per canary and day");
     assert!(faults * 10 >= sum.steps, "one fault per ten steps");
 }
