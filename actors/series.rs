@@ -292,11 +292,8 @@ impl Flagger {
     fn count_end(&self, canary: &Canary, promoted: bool, skipped: bool) {
         let counter = if promoted { &self.successes } else { &self.failures };
         let name = canary.spec.target_ref.name.as_str();
-        let strategy = canary
-            .spec
-            .analysis
-            .as_ref()
-            .map_or(Strategy::Canary, Analysis::strategy);
+        let analysis = canary.spec.analysis.as_ref();
+        let strategy = analysis.map_or(Strategy::Canary, Analysis::strategy);
         let labels = [name, canary.namespace(), strategy.as_str(), status(skipped)];
         counter.with_label_values(&labels).inc();
     }

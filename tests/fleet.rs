@@ -1,6 +1,5 @@
 //! The arithmetic of `benches/fleet`, so that its figures can be believed. The bench itself is run by `cargo bench`.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(dead_code, reason = "the modules belong to the bench, which uses all of them")]
 
 #[path = "../benches/fleet/audit.rs"]
@@ -80,7 +79,7 @@ fn shows_each_figure_once_with_the_median_of_its_runs() {
         figures
     };
     let runs = [run(30.0, None), run(10.0, Some(1.5)), run(20.0, None)];
-    let document = figures::document(json!({"canaries": 3}), &runs);
+    let document = figures::document(&json!({"canaries": 3}), &runs);
     let expected = json!({"seconds": 20.0, "lateness": 1.5, "idle: API requests/s": 1.0, "idle: get/s": 0.5, "idle: patch/s": 0.5});
     assert_eq!(document["median"], expected);
     assert_eq!(document["runs"][1]["seconds"], json!(10.0));

@@ -10,8 +10,9 @@ WHAT IT DOES
                 idle        nothing happens; what does the controller ask of the API server?
                 roll-out    all N get a new image at once, 10 % more traffic per interval up to 50 %
                 restart     SIGTERM, start again; nothing may be released a second time
-  throughput  N Canaries in an analysis without end on the sandbox; the interval is lowered until the 99th percentile of the
-              lateness of steps passes a second. Steps per second at the last interval that was kept up with.
+  throughput  five times N Canaries in an analysis without end on the sandbox; the interval is lowered until the 99th percentile
+              of the lateness of steps passes a second. Steps per second at the last interval that was kept up with. Below 1.5 s a
+              Canary's own brake (a step per second) would be measured: then give more --canaries.
   isolation   the same on the sandbox, at the interval; one namespace misbehaves: objects on which the mind panics, hooks and a
               metrics server that never answer, 100 object changes per second. Lateness of all others, with it and without.
 

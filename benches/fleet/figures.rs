@@ -72,12 +72,14 @@ impl Histogram {
 
     /// What was added since `before`.
     pub(crate) fn since(&self, before: &Self) -> Self {
-        let earlier = |bound: f64| {
-            let found = before.0.iter().find(|(known, _)| *known == bound);
-            found.map_or(0.0, |(_, count)| *count)
-        };
-        let buckets = self.0.iter().map(|(bound, count)| (*bound, count - earlier(*bound)));
-        Self(buckets.collect())
+        // The bounds are a program's constants: those of both are the same, in the same order.
+        let earlier = before.0.iter().map(|(_, count)| *count).chain(std::iter::repeat(0.0));
+        let buckets = self.0.iter().zip(earlier);
+        Self(
+            buckets
+                .map(|((bound, count), earlier)| (*bound, count - earlier))
+                .collect(),
+        )
     }
 
     /// Observations.
@@ -152,7 +154,7 @@ fn names(runs: &[Figures]) -> Vec<&str> {
 
 /// A line for each figure: minimum, median, maximum.
 pub(crate) fn table(runs: &[Figures]) -> String {
-    let mut text = format!("{:<58} {:>10} {:>10} {:>10}\n", "", "min", "median", "max");
+    let mut lines = vec![format!("{:<58} {:>10} {:>10} {:>10}", "", "min", "median", "max")];
     for name in names(runs) {
         let mut values: Vec<f64> = runs.iter().filter_map(|run| run.get(name)).collect();
         let Some(middle) = median(&mut values) else { continue };
@@ -160,14 +162,10 @@ pub(crate) fn table(runs: &[Figures]) -> String {
             values.first().copied().unwrap_or(middle),
             values.last().copied().unwrap_or(middle),
         );
-        text += &format!(
-            "{name:<58} {:>10} {:>10} {:>10}\n",
-            short(ends.0),
-            short(middle),
-            short(ends.1)
-        );
+        let (low, middle, high) = (short(ends.0), short(middle), short(ends.1));
+        lines.push(format!("{name:<58} {low:>10} {middle:>10} {high:>10}"));
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 /// Four digits are more than such a measurement is good for.
@@ -182,7 +180,7 @@ fn short(value: f64) -> String {
 }
 
 /// Everything, for other programs.
-pub(crate) fn document(about: Value, runs: &[Figures]) -> Value {
+pub(crate) fn document(about: &Value, runs: &[Figures]) -> Value {
     let object = |pairs: Vec<(&str, f64)>| -> Value {
         Value::Object(
             pairs

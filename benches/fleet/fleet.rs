@@ -86,11 +86,11 @@ impl Fleet {
 
     /// Give all applications another version at once.
     pub(crate) async fn release(&self, version: &str) -> anyhow::Result<()> {
-        let patch = App::release(version);
-        let patch = &patch;
+        let change = App::release(version);
+        let change = &change;
         self.each(|app| async move {
             let path = format!("{}/{}", app.collection(DEPLOYMENTS, "deployments"), app.name);
-            merge(&self.client, &path, patch).await
+            merge(&self.client, &path, change).await
         })
         .await
     }
@@ -112,8 +112,8 @@ pub(crate) async fn create(client: &Client, path: &str, object: &Value) -> anyho
 }
 
 /// Merge a patch into an object.
-pub(crate) async fn merge(client: &Client, path: &str, patch: &Value) -> anyhow::Result<()> {
-    call(client, "PATCH", path, Some(patch)).await.map(drop)
+pub(crate) async fn merge(client: &Client, path: &str, change: &Value) -> anyhow::Result<()> {
+    call(client, "PATCH", path, Some(change)).await.map(drop)
 }
 
 /// Delete an object.

@@ -42,7 +42,7 @@ struct Side {
 pub(crate) async fn run(args: &Args, house: &House, outside: &Outside, progress: &Progress) -> anyhow::Result<Figures> {
     progress.say("isolation: an analysis without end for all");
     let fleet = endless::start(args, house, wish(args, outside), progress, |app, canary| {
-        edit(app, canary, args.namespaces, outside)
+        edit(app, canary, args.namespaces, outside);
     })
     .await?;
     let mut figures = Figures::default();
@@ -61,7 +61,9 @@ pub(crate) async fn run(args: &Args, house: &House, outside: &Outside, progress:
 /// How the Canary of an application of the first namespace behaves; `None` elsewhere. Numbers go round the namespaces.
 fn manner(app: &App, namespaces: usize) -> Option<&'static str> {
     let number: usize = app.name.rsplit('-').next()?.parse().ok()?;
-    (number % namespaces == 0).then(|| MANNERS[number / namespaces % WAYS])
+    number
+        .is_multiple_of(namespaces)
+        .then(|| MANNERS[number / namespaces % WAYS])
 }
 
 fn edit(app: &App, canary: &mut Value, namespaces: usize, outside: &Outside) {

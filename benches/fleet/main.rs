@@ -89,7 +89,7 @@ async fn all(args: &Args, io: &tokio::runtime::Handle) -> anyhow::Result<()> {
                 "canaries": args.canaries, "namespaces": args.namespaces, "intervalSeconds": args.interval.as_secs_f64(),
                 "windowSeconds": args.window.as_secs_f64(), "on": format!("{:?}", args.on), "peer": args.peer_command,
             });
-            std::fs::write(file, format!("{:#}\n", figures::document(about, &runs)))?;
+            std::fs::write(file, format!("{:#}\n", figures::document(&about, &runs)))?;
         }
     }
     if runs.len() > 1 {

@@ -148,6 +148,8 @@ impl House {
         let (clock, runtime) = (world.clone(), io.clone());
         let settings = Settings {
             ready_after: Duration::from_millis(500),
+            // At once, as by default, means a look at every object after every write.
+            collect_after: Duration::from_secs(5),
             ..Settings::default()
         };
         let spawner = Arc::new(move |task| drop(runtime.spawn(task)));

@@ -25,12 +25,12 @@ impl Counter {
     /// A client whose requests are counted.
     pub(crate) fn client(&self, sandbox: &Sandbox) -> Client {
         let counter = self.clone();
-        let counted = sandbox.clone().map_request(move |request: http::Request<Body>| {
+        let service = sandbox.clone().map_request(move |request: http::Request<Body>| {
             let verb = verb(request.method(), request.uri());
             *counter.0.lock().entry(verb.to_owned()).or_default() += 1;
             request
         });
-        Client::new(counted, "default")
+        Client::new(service, "default")
     }
 }
 

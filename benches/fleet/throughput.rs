@@ -20,13 +20,15 @@ use super::{
 /// Steps later than this, at the 99th percentile, count as not sustained.
 const LATE_SECS: f64 = 1.0;
 /// The interval that the fleet is brought into its analysis with.
-const FIRST: Duration = Duration::from_secs(1);
+const FIRST: Duration = Duration::from_secs(5);
 /// The interval is divided by this until steps are late.
 const FASTER: f64 = 1.5;
 /// Tries between the last interval that was sustained and the first that was not.
 const REFINEMENTS: u32 = 2;
-/// An interval at which a sandbox cannot be late any more with the canaries given: the bench has too few.
-const SHORTEST: Duration = Duration::from_millis(5);
+/// A canary makes about a step per second for long, whatever its interval: one below this measures that brake, and not the actors.
+const SHORTEST: Duration = Duration::from_millis(1500);
+/// So the load comes from their number: so many times the canaries of the course.
+const MORE: usize = 5;
 
 /// What one interval gave.
 struct Sample {
@@ -39,7 +41,11 @@ struct Sample {
 /// Run it once.
 pub(crate) async fn run(args: &Args, house: &House, progress: &Progress) -> anyhow::Result<Figures> {
     progress.say("throughput: an analysis without end for all");
-    endless::start(args, house, wish(FIRST), progress, |_, _| {}).await?;
+    let more = Args {
+        canaries: args.canaries * MORE,
+        ..args.clone()
+    };
+    endless::start(&more, house, wish(FIRST), progress, |_, _| {}).await?;
     let mut interval = args.interval;
     let mut best: Option<(Duration, Sample)> = None;
     let mut refinements = REFINEMENTS;
@@ -73,11 +79,13 @@ pub(crate) async fn run(args: &Args, house: &House, progress: &Progress) -> anyh
         };
         interval = base.div_f64(factor);
         if interval < SHORTEST {
+            progress.say("throughput: still in time; more --canaries would tell how many more steps there could be");
             break;
         }
     }
     let mut figures = Figures::default();
     if let Some((interval, sample)) = best {
+        figures.add("throughput: canaries", more.canaries as f64);
         figures.add("throughput: steps/s", sample.steps_per_sec);
         figures.add("throughput: interval ms", interval.as_secs_f64() * 1000.0);
         figures.add("throughput: lateness p50 ms", sample.p50_secs * 1000.0);
