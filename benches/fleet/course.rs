@@ -59,12 +59,22 @@ impl Course<'_> {
         let mut requests = self.place.requests()?;
 
         let subject = self.initialise(&observer, &mut requests, &mut figures).await?;
+        let told = self.tell(&figures, 0);
         self.idle("idle", &subject, &mut requests, &mut figures).await?;
+        let told = self.tell(&figures, told);
         self.roll_out(&fleet, &observer, &subject, &mut requests, &mut figures)
             .await?;
+        let told = self.tell(&figures, told);
         let subject = self.restart(subject, &observer, &mut requests, &mut figures).await?;
+        self.tell(&figures, told);
         subject.stop().await?;
         Ok(figures)
+    }
+
+    /// Show the figures of a phase at its end: a later one may fail.
+    fn tell(&self, figures: &Figures, told: usize) -> usize {
+        self.progress.say(&format!("measured{}", figures.lines_from(told)));
+        figures.count()
     }
 
     async fn start(&self) -> anyhow::Result<Subject> {

@@ -37,6 +37,18 @@ impl Figures {
         }
     }
 
+    /// Figures so far.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A line for each figure from this place on.
+    pub(crate) fn lines_from(&self, place: usize) -> String {
+        let lines = self.iter().skip(place);
+        let lines = lines.map(|(name, value)| format!("\n             {name}: {}", short(value)));
+        lines.collect::<Vec<_>>().concat()
+    }
+
     /// Add all figures of another part.
     pub(crate) fn append(&mut self, other: Self) {
         self.0.extend(other.0);

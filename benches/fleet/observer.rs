@@ -43,7 +43,7 @@ pub(crate) struct Observer {
 /// What a roll-out of the fleet looked like.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pace {
-    /// Pauses of at least half an interval between two changes of a canary, in the middle of the fleet: the steps of a roll-out.
+    /// Pauses of at least a tenth of an interval between two changes of a canary, in the middle of the fleet: the steps of a roll-out.
     pub(crate) steps: Option<f64>,
     /// Seconds by which two weights of a canary are further apart than an interval: median and 99th percentile.
     pub(crate) gap_p50: Option<f64>,
@@ -134,7 +134,7 @@ impl Observer {
             });
             let mut count = 0.0;
             for (pause, was, is) in pauses {
-                count += f64::from(u8::from(pause >= interval / 2.0));
+                count += f64::from(u8::from(pause >= interval / 10.0));
                 if was.weight > 0 && is.weight > was.weight {
                     gaps.push(pause - interval);
                 }
