@@ -5,9 +5,9 @@ use serde_json::json;
 use super::stage::{Life, simulate};
 
 const CANARIES: usize = 100;
-/// Kinds that are watched, with that of CustomResourceDefinitions. Each is listed again after ten minutes without a change; three
+/// Kinds that are watched at most, with that of CustomResourceDefinitions. Each is listed again after ten minutes without a change; three
 /// hundred Services make two pages.
-const RELISTS: usize = (10 + 1) * 6;
+const RELISTS: usize = (15 + 1) * 6;
 
 #[test]
 fn a_hundred_idle_canaries_cause_no_request_in_an_hour_but_watches() {
