@@ -4,7 +4,7 @@ use aviary::sandbox::Resource;
 use serde_json::{Value, json};
 
 use super::{
-    manifests::{CANARIES, DEFINITIONS, NAMESPACE, ROUTES, canary, definition, deployment},
+    manifests::{DEFINITIONS, NAMESPACE, ROUTES, canary, definition, deployment},
     stage::{End, Life, Stage, simulate},
 };
 
