@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What it is not: a source for writes. Every write carries a precondition, as a cache may be late. ConfigMaps and Secrets are
-//! watched by their metadata; their data is read when its version changed. Objects are kept as text, see [`packed`].
+//! watched by their metadata; their data is read when its version changed. Objects are kept as text, see `caches::packed`.
 
 mod feed;
 mod installed;
