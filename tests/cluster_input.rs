@@ -60,7 +60,7 @@ fn mistakes() -> Vec<Mistake> {
         ),
         mistake(
             "later",
-            json!({"provider": "istio"}),
+            json!({"provider": "linkerd"}),
             "spec.provider",
             json!({"provider": "gatewayapi:v1"}),
         ),

@@ -126,7 +126,8 @@ impl Lab {
     pub(crate) async fn get(&self, path: &str) -> Option<Value> {
         match self.call("GET", path, None).await {
             Ok(object) => Some(object),
-            Err(kube::Error::Api(status)) if status.is_not_found() => None,
+            // A kind that is not served yet answers in plain text.
+            Err(kube::Error::Api(status)) if status.code == 404 => None,
             Err(error) => panic!("GET {path}: {error}"),
         }
     }
