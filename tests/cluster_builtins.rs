@@ -14,18 +14,13 @@ mod cluster;
 
 use actors::outbound::{self, Outbound};
 use builtins::{Case, Row, rows};
-use cluster::{
-    metrics::binary,
-    process::{Process, free_port},
-    server::serve,
-    until,
-};
+use cluster::{metrics::scraping, process::Process, server::serve, until};
 use crds::{Canary, CanarySpec, analysis::Metric};
 use engine::{
     metrics::{self, Builtin, Model, Observer, Reading, Source, prometheus},
     seam::Verdict,
 };
-use std::{fs, process::Command, time::Duration};
+use std::{fs, time::Duration};
 use tokio::time::Instant;
 
 /// Window of the queries: ten scrapes.
@@ -158,18 +153,10 @@ async fn start(rows: &[Row]) -> Server {
     let exporter = serve(move |_, _| (200, builtins::exposition(&lines, begun.elapsed())));
     let folder = std::env::temp_dir().join(format!("aviary-builtins-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
-    let config = folder.join("prometheus.yml");
-    let scrape =
-        "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: all, static_configs: [{targets: [\"127.0.0.1:";
-    fs::write(&config, format!("{scrape}{exporter}\"]}}]}}]\n")).unwrap();
-    let port = free_port();
-    let mut command = Command::new(binary());
-    command.arg(format!("--config.file={}", config.display()));
-    command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
-    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    let (process, url) = scraping(&folder, exporter, &folder.join("log"));
     let server = Server {
-        _process: Process::start(&mut command, &folder.join("log")),
-        url: format!("http://127.0.0.1:{port}"),
+        _process: process,
+        url,
         outbound: outbound::production(),
         folder,
     };

@@ -1,6 +1,13 @@
 //! A real Prometheus, and an exporter that plays the metrics of the released applications.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf, process::Command, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 use tokio::time::Instant;
 
 use super::{
@@ -20,6 +27,20 @@ pub(crate) struct Prometheus {
     http: reqwest::Client,
 }
 
+/// A Prometheus in this folder that asks one exporter every second; gives its address, too.
+pub(crate) fn scraping(folder: &Path, exporter: u16, log: &Path) -> (Process, String) {
+    let config = folder.join("prometheus.yml");
+    let scrape =
+        "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: all, static_configs: [{targets: [\"127.0.0.1:";
+    fs::write(&config, format!("{scrape}{exporter}\"]}}]}}]\n")).unwrap();
+    let port = free_port();
+    let mut command = Command::new(binary());
+    command.arg(format!("--config.file={}", config.display()));
+    command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    (Process::start(&mut command, log), format!("http://127.0.0.1:{port}"))
+}
+
 // === impl Prometheus ===
 
 impl Prometheus {
@@ -30,18 +51,10 @@ impl Prometheus {
         let exporter = serve(move |_, _| (200, exposition(&errors, begun.elapsed())));
         let folder = PathBuf::from(lab.env("AVIARY_RUN_DIR")).join(format!("prometheus-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let config = folder.join("prometheus.yml");
-        let scrape =
-            "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: apps, static_configs: [{targets: [\"127.0.0.1:";
-        fs::write(&config, format!("{scrape}{exporter}\"]}}]}}]\n")).unwrap();
-        let port = free_port();
-        let mut command = Command::new(binary());
-        command.arg(format!("--config.file={}", config.display()));
-        command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
-        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        let (process, url) = scraping(&folder, exporter, &lab.log("prometheus"));
         let server = Self {
-            _process: Process::start(&mut command, &lab.log("prometheus")),
-            url: format!("http://127.0.0.1:{port}"),
+            _process: process,
+            url,
             http: reqwest::Client::new(),
         };
         for namespace in namespaces {
@@ -65,7 +78,7 @@ impl Prometheus {
     }
 }
 
-pub(crate) fn binary() -> String {
+fn binary() -> String {
     if let Ok(path) = std::env::var("AVIARY_PROMETHEUS") {
         return path;
     }
