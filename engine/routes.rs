@@ -8,14 +8,17 @@
 
 mod adoption;
 mod affinity;
+mod app_mesh;
 mod capabilities;
 mod gateway_api;
 mod istio;
 mod kept;
 mod knative;
 mod kubernetes;
+mod kuma;
 mod order;
 mod page;
+mod smi;
 #[cfg(test)]
 mod tests;
 
@@ -41,7 +44,16 @@ pub use page::page;
 /// The providers, one line each, in the order of docs/providers.md.
 const PROVIDERS: &[&Provider] = &[
     &gateway_api::V1,
+    &gateway_api::V1BETA1,
     &istio::PROVIDER,
+    &smi::LINKERD,
+    &smi::OSM,
+    &smi::V1ALPHA1,
+    &smi::V1ALPHA2,
+    &smi::V1ALPHA3,
+    &kuma::PROVIDER,
+    &app_mesh::V1BETA2,
+    &app_mesh::V1BETA1,
     &knative::PROVIDER,
     &kubernetes::PROVIDER,
 ];
@@ -66,6 +78,8 @@ pub struct Context<'a> {
     pub current: Vec<Option<&'a Value>>,
     /// Key of the selector label. Where the Canary has a `service.apex` block, the route carries `<key>: <apex>` (routers-mesh.md 0.5).
     pub selector_key: Option<&'a str>,
+    /// Value of that label on the target's pods; the primary's carry `<value>-primary`.
+    pub selector_value: Option<&'a str>,
     /// Chance for the value of a new cookie; the same at every replay of one step. Reading an object needs none.
     pub entropy: u64,
 }
@@ -187,6 +201,14 @@ impl Split {
         }
     }
 
+    /// The split of these shares, whatever their sum; `None` where both are nothing.
+    pub(crate) fn of_shares(primary: i64, canary: i64) -> Option<Self> {
+        let (primary, canary) = (primary.max(0), canary.max(0));
+        let total = primary.saturating_add(canary);
+        let percent = || canary.saturating_mul(100).saturating_add(total / 2) / total;
+        (total > 0).then(|| Self::of(percent()))
+    }
+
     /// The same with copies of requests for the canary.
     #[must_use]
     pub const fn mirrored(self) -> Self {
@@ -226,6 +248,7 @@ impl Provider {
             canary,
             current: vec![None; self.objects(canary).len()],
             selector_key: None,
+            selector_value: None,
             entropy: 0,
         };
         self.desired(&context, Split::PRIMARY).err()
@@ -314,17 +337,15 @@ impl<'a> Context<'a> {
         object
     }
 
-    /// A new object of this reference, owned by the canary, without labels, annotations and spec.
+    /// A new object of this reference, owned by the canary, without labels, annotations and spec. What belongs to the whole cluster cannot be
+    /// owned by what is in a namespace.
     fn fresh(&self, object: &ObjectRef) -> Value {
-        json!({
-            "apiVersion": object.kind.api_version(),
-            "kind": object.kind.kind,
-            "metadata": {
-                "name": object.name,
-                "namespace": object.namespace,
-                "ownerReferences": [objects::owner_reference(self.canary)],
-            },
-        })
+        let mut metadata = json!({ "name": object.name });
+        if object.kind.is_namespaced() {
+            metadata["namespace"] = json!(object.namespace);
+            metadata["ownerReferences"] = json!([objects::owner_reference(self.canary)]);
+        }
+        json!({"apiVersion": object.kind.api_version(), "kind": object.kind.kind, "metadata": metadata})
     }
 }
 

@@ -80,7 +80,8 @@ impl Feed {
 
     async fn watch<const BARE: bool>(&self, pace: &mut Pace) -> End {
         let resource = api_resource(self.shard.kind);
-        let api: Api<Raw<BARE>> = match &self.namespace {
+        let namespace = self.namespace.as_ref().filter(|_| self.shard.kind.is_namespaced());
+        let api: Api<Raw<BARE>> = match namespace {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
             None => Api::all_with(self.client.clone(), &resource),
         };
