@@ -15,7 +15,7 @@ use crate::{
     routes::{self, Context, Split},
     seam::{Act, Check, Seen, Step, Write},
     settings::INTERVAL_FLOOR,
-    status::{ACCEPTED, HELD},
+    status::{GATEWAY_NOT_ACCEPTED, HELD},
     step::Input,
     workloads::{
         Workload,
@@ -75,15 +75,16 @@ pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
 
 /// The phase of a run that has lasted longer than it may (L2). A status is written whenever a run moves, so its age is the time that
 /// nothing has moved: at most until the next check, then until the deadline for pods. Phases that wait for a person by name are
-/// exempt: a gate, a suspension, a spec that was refused.
+/// exempt: a gate, a suspension.
 pub fn overdue(canary: &Canary, watched_since: Option<Timestamp>, now: Timestamp) -> Option<Violation> {
     let status = canary.status.as_ref()?;
     let runs = matches!(
         status.phase,
         Phase::Initializing | Phase::Progressing | Phase::Promoting | Phase::Finalising | Phase::Terminating
     );
-    let is_refused = status.condition(ACCEPTED).is_some_and(|told| told.status == "False");
-    if !runs || is_refused || canary.spec.suspend == Some(true) || status.condition(HELD).is_some() {
+    let held = status.condition(HELD);
+    let waits_for_a_person = held.is_some_and(|held| held.reason != GATEWAY_NOT_ACCEPTED);
+    if !runs || waits_for_a_person || canary.spec.suspend == Some(true) {
         return None;
     }
     let since = status
