@@ -1,6 +1,6 @@
-//! What must hold at every step, written once with ids. Checked by the model after every call of `step`, by the tests that explore it,
-//! and in production as a counter (peers.md 5.2). S1, S2, S3, S5, S7 and L2 are here. S4 is the election's, S6 `begin::take_over`'s;
-//! L1 and L4 are properties of whole runs (`step/tests/explore.rs`, `step/tests/crash.rs`), L3 and L5 of the actors.
+//! What must hold, written once with ids (peers.md 5.2). S1, S2, S3, S5, S6, S7 and L2 are about a step: checked by the model after
+//! every call of `step`, by the tests that explore it, and in production as a counter. S4, L1, L3, L4 and L5 are about whole runs
+//! ([`runs`]) and asked by the search, the crash tests and the simulation.
 
 use crds::{Canary, CanaryStatus, Phase};
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +22,8 @@ use crate::{
         knative::{PRIMARY_REVISION, latest},
     },
 };
+
+pub mod runs;
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,8 +60,10 @@ const SLACK: Duration = Duration::from_mins(1);
 
 /// Check one answer of `step` against what it was told.
 pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
-    let Step::Do { writes, checks } = step else {
-        return Vec::new();
+    let (writes, checks) = match step {
+        Step::Do { writes, checks } => (writes, checks),
+        Step::Done(done) => return runs::upgrade_rests(input, done).into_iter().collect(),
+        Step::Ask(_) => return Vec::new(),
     };
     let mut found = Vec::new();
     rests_while_suspended(input, writes, &mut found);
