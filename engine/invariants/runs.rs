@@ -4,7 +4,7 @@
 use crds::Phase;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt::Debug, time::Duration};
+use std::{collections::BTreeSet, fmt::Debug, time::Duration};
 
 use super::{Violation, workload};
 use crate::{
@@ -42,7 +42,7 @@ const LEAST_SHARE: u32 = 2;
 /// been silent for the length of the lease.
 pub fn one_writer(writes: &[(Timestamp, &str)], lease: Duration) -> Option<Violation> {
     let lease = SignedDuration::try_from(lease).unwrap_or(SignedDuration::MAX);
-    let mut followed: BTreeMap<&str, ()> = BTreeMap::new();
+    let mut followed: BTreeSet<&str> = BTreeSet::new();
     for pair in writes.windows(2) {
         let [(before, one), (after, other)] = pair else {
             continue;
@@ -50,8 +50,8 @@ pub fn one_writer(writes: &[(Timestamp, &str)], lease: Duration) -> Option<Viola
         if one == other {
             continue;
         }
-        followed.insert(one, ());
-        if followed.contains_key(other) && after.duration_since(*before) < lease {
+        followed.insert(one);
+        if followed.contains(other) && after.duration_since(*before) < lease {
             return Some(Violation {
                 id: ONE_WRITER,
                 what: format!("{other} writes at {after}, {one} wrote at {before}"),
