@@ -42,7 +42,7 @@ fn each_check_of_a_release_was_due_and_none_is_late() {
 /// An interval of the canaries here.
 const INTERVAL: Duration = Duration::from_secs(10);
 /// Longer than any step may take.
-const FOR_EVER: Duration = Duration::from_secs(86_400);
+const FOR_EVER: Duration = Duration::from_hours(24);
 
 #[test]
 fn a_canary_whose_hooks_and_queries_hang_makes_no_other_one_late() {
