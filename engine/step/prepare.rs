@@ -231,9 +231,11 @@ pub(super) fn observe(cx: &Cx<'_>, why: &str) -> Done {
     cx.save("observe", why, cx.draft().unmoved(), wake)
 }
 
-/// Add or remove the finalizer as `revertOnDeletion` says, by a patch of the metadata alone (W-49).
+/// Add or remove the finalizer as `revertOnDeletion` says, or `-revert-on-deletion` where it says nothing (W-18), by a patch of the
+/// metadata alone (W-49).
 pub(super) fn keep_finalizer(cx: &mut Cx<'_>) -> Flow<()> {
-    let wanted = cx.canary.spec.revert_on_deletion == Some(true);
+    let asked = cx.canary.spec.revert_on_deletion;
+    let wanted = asked.unwrap_or(cx.settings.revert_on_deletion);
     let write = finalizer_write(cx, wanted);
     cx.write([write]).map(drop)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{
     Cx, Flow,
-    begin::wait_until_due,
+    begin::{self, wait_until_due},
     configs::{self, Configs},
     ensure::{self, Release, Target},
     pods, rollback, rollout, scaler, texts,
@@ -128,9 +128,11 @@ fn projected<'p>(cx: &Cx<'p>, target: &'p Target, configs: &'p Configs) -> Proje
     }
 }
 
-/// The primary rolls. When it is ready it gets its traffic back, at once or in steps.
+/// The primary rolls. When it is ready it gets its traffic back, at once or in steps. At once, too, when the target has moved on: its
+/// pods roll to what nobody has analysed (W-6). The further revision gets its own run after this one.
 pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    if cx.now < cx.due() {
+    let has_moved_on = begin::has_moved_on(cx, release);
+    if cx.now < cx.due() && !has_moved_on {
         return Ok(wait_until_due(cx, "the primary gets an interval to roll"));
     }
     if let Some(done) = wait_for_primary(cx, release)? {
@@ -146,7 +148,7 @@ pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         .analysis()
         .step_weight_promotion
         .and_then(crds::Number::whole)
-        .filter(|step| *step > 0);
+        .filter(|step| *step > 0 && !has_moved_on);
     let primary = step.map_or(100, |step| (release.split.primary + step).min(100));
     let canary = 100 - primary;
     if step.is_none() {
