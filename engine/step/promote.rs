@@ -2,12 +2,13 @@
 
 use crds::Phase;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Cx, Flow,
     begin::{self, wait_until_due},
     configs::{self, Configs},
+    context::after,
     ensure::{self, Release, Target},
     pods, rollback, rollout, scaler, texts,
 };
@@ -21,6 +22,9 @@ use crate::{
     status::HELD,
     workloads::{self, Projection},
 };
+
+/// How long a ready primary waits for its scaler to bring it to the floor: four periods of Kubernetes' HPA controller (15 s each).
+const SCALER_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Make the primary with the copies of its configs.
 pub(super) fn create_primary(cx: &mut Cx<'_>, target: &Target, at: &ObjectRef, configs: &Configs) -> Flow<Arc<Value>> {
@@ -54,6 +58,11 @@ pub(super) fn renew_first(cx: &mut Cx<'_>, target: &Target, configs: &Configs, p
 /// analysed (W-5): `restart_on_change` ran on the same view.
 pub(super) fn begin(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
     cx.say(texts::copying(&cx.target_name(), &primary_name(cx)));
+    if release.split.canary > 0 {
+        let served = release.target.workload.replicas(&release.target.object);
+        let floor = scaler::raise(cx, served);
+        cx.write([floor])?;
+    }
     copy_to_primary(cx, release)?;
     Ok(enter(cx, "the analysis is complete"))
 }
@@ -138,7 +147,10 @@ pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if let Some(done) = wait_for_primary(cx, release)? {
         return Ok(done);
     }
-    scaler::sync(cx)?;
+    scaler::sync_raised(cx)?;
+    if let Some(done) = wait_for_capacity(cx, release) {
+        return Ok(done);
+    }
     cx.checked();
     cx.measure(Measure::Status(cx.phase));
     if !release.provider.capabilities.weights || release.split.canary == 0 {
@@ -169,6 +181,23 @@ pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         draft,
         cx.in_an_interval(),
     ))
+}
+
+/// The primary's scaler has a floor that it may not have reached yet: a scaler acts within its period. One that does not act at all
+/// holds up nothing for long, as there is a ready primary.
+fn wait_for_capacity(cx: &mut Cx<'_>, release: &Release) -> Option<Done> {
+    let floor = scaler::floor(cx).filter(|_| release.split.canary > 0)?;
+    let has = release.target.workload.replicas(&release.primary);
+    let entered = cx.status().last_transition_time.max(cx.watched_since);
+    let end = after(entered.unwrap_or(cx.now), SCALER_PATIENCE);
+    if has >= floor || cx.now >= end {
+        return None;
+    }
+    let message = format!("{} has {has} of the {floor} pods that served", primary_name(cx));
+    cx.say(message.clone());
+    let mut done = cx.wake_in("wait", message, cx.interval());
+    done.wake = done.wake.map(|wake| wake.min(end));
+    Some(done)
 }
 
 fn finalise(cx: &Cx<'_>, why: &str) -> Done {
@@ -214,6 +243,7 @@ pub(super) fn finalising(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         cx.checked();
         return Ok(cx.wake_in("finalise", "foreign weights are taken back", cx.interval()));
     }
+    scaler::sync(cx)?;
     succeed(cx, release, false)
 }
 
