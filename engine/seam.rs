@@ -311,6 +311,16 @@ impl Seen {
 // === impl Write ===
 
 impl Write {
+    /// Nothing that is made in another cluster may be owned by a Canary of this one: its garbage collector would not find the owner and
+    /// collect the object at once.
+    pub fn disown(&mut self) {
+        if let (Act::Create(object), true) = (&mut self.act, self.object.kind.is_of_mesh())
+            && let Some(metadata) = object["metadata"].as_object_mut()
+        {
+            metadata.remove("ownerReferences");
+        }
+    }
+
     /// The write that brings `current` to `desired`: create, merge patch, or none where nothing differs.
     pub fn towards(object: ObjectRef, current: Option<&Value>, desired: Value) -> Option<Self> {
         let Some(current) = current else {
