@@ -113,7 +113,11 @@ impl Caches {
             world.spawn(while_alive(stop.clone(), feed.run()));
             shards.insert(kind, shard);
         }
-        world.spawn(while_alive(stop, installed.run()));
+        // Definitions belong to the cluster. Whoever watches one namespace may have rights in that one only (DP-7): then nothing is known of
+        // what is installed, and the feeds probe slowly.
+        if namespace.is_none() {
+            world.spawn(while_alive(stop, installed.run()));
+        }
         Self(Arc::new(Inner {
             shards,
             settled: count,

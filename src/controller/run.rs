@@ -21,9 +21,8 @@ use actors::{
 use anyhow::{Context as _, anyhow, bail};
 use engine::Settings;
 use futures::FutureExt;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
-    Api, Client, Config,
+    Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use std::{sync::Arc, time::Duration};
@@ -42,6 +41,10 @@ use super::{
 
 /// Time that running steps get to finish at shutdown: one API call with its deadline of 20 s, and a little more.
 const RETIRE_WAIT: Duration = Duration::from_secs(25);
+/// Where our resources are served.
+const RESOURCES_IN: &str = "flagger.app/v1beta1";
+/// Our resources, all of which are needed.
+const RESOURCES: [&str; 3] = ["canaries", "metrictemplates", "alertproviders"];
 /// Time that events and alerts get at shutdown.
 const FLUSH_WAIT: Duration = Duration::from_secs(5);
 
@@ -201,20 +204,22 @@ async fn connection(args: &Args) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Make the client and see that our resources are registered.
+/// Make the client and see that our resources are served. Discovery is open to every account, so that an account with rights in one
+/// namespace only can look, too (DP-7).
 async fn connect(config: Config) -> anyhow::Result<Client> {
     let client = Client::try_from(config)?;
-    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
-    for name in [
-        "canaries.flagger.app",
-        "metrictemplates.flagger.app",
-        "alertproviders.flagger.app",
-    ] {
-        match crds.get_opt(name).await {
-            Ok(Some(_)) => {}
-            Ok(None) => bail!("{name} is not registered; run `aviary crds | kubectl apply --server-side -f -`"),
-            // Without the right to look it up, the watches will tell.
-            Err(error) => tracing::warn!(%error, crd = name, "cannot see whether it is registered"),
+    let served = match client.list_api_group_resources(RESOURCES_IN).await {
+        Ok(list) => list.resources,
+        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+        Err(error) => {
+            // The watches will tell.
+            tracing::warn!(%error, "cannot see whether our resources are registered");
+            return Ok(client);
+        }
+    };
+    for name in RESOURCES {
+        if !served.iter().any(|resource| resource.name == name) {
+            bail!("{name}.flagger.app is not registered; run `aviary crds | kubectl apply --server-side -f -`");
         }
     }
     Ok(client)
