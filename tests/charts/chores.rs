@@ -1,0 +1,115 @@
+//! A controller as a chart starts it, and a release that it leads.
+
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, process::Command};
+
+use crate::cluster::{
+    lab::{Lab, Room, text},
+    objects::{NEW, OLD, builtin_metrics, canary, deployment, weight},
+    process::Controller,
+};
+
+/// The container's environment, with the contents of Secrets.
+async fn environment(lab: &Lab, deployment: &Value) -> BTreeMap<String, String> {
+    let namespace = text(&deployment["metadata"]["namespace"]);
+    let variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array();
+    let mut environment = BTreeMap::new();
+    for variable in variables.into_iter().flatten() {
+        let (name, from) = (text(&variable["name"]), &variable["valueFrom"]);
+        let value = match (variable["value"].as_str(), from["fieldRef"]["fieldPath"].as_str()) {
+            (Some(value), _) => value.to_owned(),
+            (None, Some("metadata.namespace")) => namespace.to_owned(),
+            _ => secret(lab, namespace, &from["secretKeyRef"]).await,
+        };
+        environment.insert(name.to_owned(), value);
+    }
+    environment
+}
+
+async fn secret(lab: &Lab, namespace: &str, of: &Value) -> String {
+    let path = format!("/api/v1/namespaces/{namespace}/secrets/{}", text(&of["name"]));
+    let secret = lab
+        .get(&path)
+        .await
+        .unwrap_or_else(|| panic!("{path} is not there: {of}"));
+    let bytes = base64::Engine::decode(
+        &base64::engine::general_purpose::STANDARD,
+        text(&secret["data"][text(&of["key"])]),
+    );
+    String::from_utf8(bytes.unwrap()).unwrap()
+}
+
+/// Our binary, with the arguments and the environment of a Deployment's container, as a kubelet would start it.
+pub(crate) async fn command(lab: &Lab, deployment: &Value) -> Command {
+    let environment = environment(lab, deployment).await;
+    let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aviary"));
+    for argument in arguments.expect("the container has arguments") {
+        let mut argument = text(argument).to_owned();
+        for (name, value) in &environment {
+            argument = argument.replace(&format!("$({name})"), value);
+        }
+        command.arg(argument);
+    }
+    command.envs(environment).env("NO_PROXY", "*");
+    command
+}
+
+/// The controller of a Deployment in the cluster; its probes are answered.
+pub(crate) async fn controller(lab: &Lab, namespace: &str, name: &str) -> Controller {
+    let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
+    let deployment = lab.get(&path).await.unwrap_or_else(|| panic!("{path} is not there"));
+    let controller = Controller::launch(lab, name, command(lab, &deployment).await).await;
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    for probe in ["livenessProbe", "readinessProbe"] {
+        let path = text(&container[probe]["httpGet"]["path"]);
+        let (status, answer) = controller.http(path).await.unwrap();
+        assert_eq!(status, 200, "{probe} {path}: {answer}");
+    }
+    controller
+}
+
+/// podinfo of the documents, judged by the builtin metrics, up to its first version.
+pub(crate) async fn begin(room: &Room<'_>) {
+    room.create("deployments", deployment("podinfo")).await;
+    let mut object = canary("podinfo");
+    object["spec"]["analysis"]["metrics"] = builtin_metrics();
+    room.create("canaries", object).await;
+    room.until_phase("podinfo", "Initialized").await;
+    assert_eq!(image(room).await, OLD);
+}
+
+/// The new version is analysed and promoted.
+pub(crate) async fn release(room: &Room<'_>) {
+    room.set_image("podinfo", "podinfod", NEW);
+    room.until_phase("podinfo", "Succeeded").await;
+    assert_eq!(image(room).await, NEW);
+    assert_eq!(weight(&room.get("httproutes", "podinfo").await, "podinfo"), 0);
+    let told = room.messages("podinfo").await;
+    let checked = format!("Advance podinfo.{} canary weight 50", room.name);
+    assert!(told.contains(&checked), "{told:#?}");
+}
+
+/// What the primary runs.
+pub(crate) async fn image(room: &Room<'_>) -> Value {
+    let primary = room.get("deployments", "podinfo-primary").await;
+    primary["spec"]["template"]["spec"]["containers"][0]["image"].clone()
+}
+
+/// What a room has that a release made or uses: kind and name, with the uid.
+pub(crate) async fn census(room: &Room<'_>) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    for kind in [
+        "deployments",
+        "services",
+        "httproutes",
+        "canaries",
+        "horizontalpodautoscalers",
+    ] {
+        for object in crate::cluster::lab::items(room.find(kind, "").await) {
+            let name = format!("{kind}/{}", text(&object["metadata"]["name"]));
+            found.insert(name, json!(object["metadata"]["uid"]));
+        }
+    }
+    found
+}
