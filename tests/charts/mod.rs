@@ -1,6 +1,7 @@
 //! What the tests of deploy/ share: a control plane of their own that nobody has installed anything on, Helm, and what is rendered.
 
 pub(crate) mod chores;
+pub(crate) mod peer;
 pub(crate) mod values;
 
 use serde_json::Value;
