@@ -12,16 +12,19 @@ mod cluster;
 mod companions;
 
 use charts::{
-    Ground, attempt, chart, chores, file, lint, objects, pick, render, shared,
+    Ground, attempt,
+    boards::{Asked, boards, queries},
+    chart, chores, file, lint, objects, pick, render, shared,
     values::{DOCUMENTED, OWN, PEERS, REFUSED, Row},
 };
 use cluster::{
     kinds,
     lab::{items, text},
-    metrics::Prometheus,
+    metrics::{Prometheus, scraping},
+    until,
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::{collections::BTreeMap, fs, process::Command, time::Duration};
 
 /// How long a controller may take to end: what it does is a few requests.
 const STOP: Duration = Duration::from_secs(10);
@@ -107,8 +110,11 @@ async fn a_release_lives(ground: &Ground) {
         "an address is in the pod's template"
     );
     let controller = chores::controller(lab, HOME, "aviary").await;
+    let folder = companions::folder("cluster-charts-scraped");
+    let (_scraper, scraped) = scraping(&folder, controller.port(), &folder.join("log"));
     chores::begin(&room).await;
     chores::release(&room).await;
+    nothing_is_empty(&Asked::at(&scraped), &room.name).await;
     let ended = controller.terminate(STOP).await;
     assert!(ended.success(), "{ended}");
 
@@ -130,14 +136,33 @@ async fn a_release_lives(ground: &Ground) {
     no_refusals(ground, |_| false);
 }
 
+/// Every panel about the controller shows something after a release.
+async fn nothing_is_empty(prometheus: &Asked, namespace: &str) {
+    let ended = r#"flagger_canary_successes_total{name="podinfo"}"#;
+    let minute = Duration::from_mins(1);
+    until("the end of the run is scraped", minute, async || {
+        (!prometheus.values(ended).await.is_empty()).then_some(())
+    })
+    .await;
+    let variables = [("namespace", namespace), ("canary", "podinfo"), ("target", "podinfo")];
+    let mut empty = Vec::new();
+    for (name, board) in boards().iter().filter(|(name, _)| name != "traffic") {
+        for query in queries(name, board, &variables) {
+            let values = prometheus.values(&query.expr).await;
+            if values.is_empty() || values.iter().all(|value| value.is_nan()) {
+                empty.push(format!("{} of {name}: {values:?}: {}", query.panel, query.expr));
+            }
+        }
+    }
+    assert!(empty.is_empty(), "{empty:#?}");
+    let state = prometheus.values("flagger_canary_status").await;
+    assert_eq!(state, [1.0]);
+}
+
 /// A chart as it may have been a version ago.
 fn earlier_version() -> String {
     let folder = companions::folder("chart-earlier").join("aviary");
-    let copied = std::process::Command::new("cp")
-        .arg("-rL")
-        .arg(chart("aviary"))
-        .arg(&folder)
-        .status();
+    let copied = Command::new("cp").arg("-rL").arg(chart("aviary")).arg(&folder).status();
     assert!(copied.unwrap().success());
     for name in ["Chart.yaml", "values.yaml"] {
         let path = folder.join(name);
@@ -269,6 +294,29 @@ fn judge(ground: &Ground, what: &str, (name, release, namespace, options): Row) 
     lint(name, options);
     let rendered = render(name, release, namespace, options);
     ground.would_apply(&format!("{what}, {name} {options:?}"), &rendered);
+    if name != "grafana" {
+        takes_arguments(&rendered);
+    }
+}
+
+/// Our binary knows the arguments of a rendered chart.
+fn takes_arguments(rendered: &str) {
+    let all = objects(rendered);
+    let ours = |it: &&Value| {
+        ["aviary", "loadtester", "k6-webhook"].contains(&text(&it["spec"]["template"]["spec"]["containers"][0]["name"]))
+    };
+    let deployment = all.iter().find(ours).expect("a Deployment with our binary");
+    let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+        .as_array()
+        .unwrap();
+    let mut aviary = Command::new(env!("CARGO_BIN_EXE_aviary"));
+    // The version is told when all before it was understood.
+    let output = aviary
+        .args(arguments.iter().map(text))
+        .arg("--version")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
 }
 
 /// Names that the documents give to `--set`, if the documents are at hand.

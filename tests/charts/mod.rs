@@ -1,5 +1,6 @@
 //! What the tests of deploy/ share: a control plane of their own that nobody has installed anything on, Helm, and what is rendered.
 
+pub(crate) mod boards;
 pub(crate) mod chores;
 pub(crate) mod peer;
 pub(crate) mod values;
