@@ -70,8 +70,9 @@ fn metrics(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn panels_and_rules_name_what_is_exported() {
-    let mut exported =
-        metrics(&(read("actors/series.rs") + &read("actors/series/checks.rs") + &read("actors/series/lateness.rs");
+    // Names stand in quotes there, as nothing else does.
+    let quoted = Regex::new(r#""((?:flagger|aviary)_[a-z_]+)""#).unwrap();
+    let source = read("actors/series.rs") + &read("actors/series/checks.rs") + &read("actors/series/lateness.rs");
     let mut exported: BTreeSet<String> = quoted.captures_iter(&source).map(|found| found[1].to_owned()).collect();
     exported.extend(PROCESS.map(str::to_owned));
     let mut named = metrics(&read("deploy/rules/aviary.yaml"));
