@@ -140,6 +140,10 @@ async fn a_release_lives(ground: &Ground) {
 async fn nothing_is_empty(prometheus: &Asked, namespace: &str) {
     let ended = r#"flagger_canary_successes_total{name="podinfo"}"#;
     let minute = Duration::from_mins(1);
+    until("Prometheus answers", minute, async || {
+        prometheus.is_ready().await.then_some(())
+    })
+    .await;
     until("the end of the run is scraped", minute, async || {
         (!prometheus.values(ended).await.is_empty()).then_some(())
     })

@@ -192,10 +192,9 @@ async fn traffic_is_shown_for_every_provider() {
     let prometheus = Asked::at(&url);
     let two = format!("rate({}[10s])", builtins::BEACON);
     until("Prometheus has two samples", Duration::from_mins(1), async || {
-        reqwest::get(format!("{url}/-/ready"))
-            .await
-            .ok()
-            .filter(|it| it.status() == 200)?;
+        if !prometheus.is_ready().await {
+            return None;
+        }
         (!prometheus.values(&two).await.is_empty()).then_some(())
     })
     .await;

@@ -67,11 +67,18 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn at(url: &str) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default()); // an error means that it is there already
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self {
             url: url.to_owned(),
             http,
         }
+    }
+
+    /// Whether it answers yet.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let answer = self.http.get(format!("{}/-/ready", self.url)).send().await;
+        answer.is_ok_and(|answer| answer.status() == 200)
     }
 
     /// The values of an instant query.
