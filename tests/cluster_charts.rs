@@ -12,24 +12,22 @@ mod cluster;
 mod companions;
 
 use charts::{
-    Ground, attempt,
+    Ground, HOME,
     boards::{Asked, boards, queries},
-    chart, chores, file, lint, objects, pick, render, shared,
-    values::{DOCUMENTED, OWN, PEERS, REFUSED, Row},
+    chart, chores, file, judgement,
 };
 use cluster::{
-    kinds,
     lab::{items, text},
     metrics::{Prometheus, scraping},
+    objects::{NEW, canary, deployment},
     until,
 };
+use companions::target::Target;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, process::Command, time::Duration};
 
 /// How long a controller may take to end: what it does is a few requests.
 const STOP: Duration = Duration::from_secs(10);
-/// Where the controller of the control plane's token lives.
-const HOME: &str = "aviary-system";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn charts() {
@@ -39,9 +37,9 @@ async fn charts() {
     prepare(&ground);
     a_release_lives(&ground).await;
     works_in_one_namespace(&ground).await;
-    others_kinds(&ground).await;
-    all_values(&ground);
-    overlays(&ground);
+    judgement::others_kinds(&ground).await;
+    judgement::all_values(&ground);
+    judgement::overlays(&ground);
     works_with_an_overlay(&ground).await;
 }
 
@@ -243,255 +241,6 @@ fn no_refusals(ground: &Ground, excused: impl Fn(&str) -> bool) {
     assert!(refused.is_empty(), "RBAC forbids: {refused:#?}");
 }
 
-/// Kinds that charts and overlays write for others: their real definitions where they are at hand.
-async fn others_kinds(ground: &Ground) {
-    if let Some(definitions) = shared("data/crds") {
-        for name in ["prometheus-operator.yaml", "appmesh.yaml", "istio.yaml"] {
-            let path = definitions.join(name);
-            ground.kubectl(&["apply", "--server-side", "-f", &path.to_string_lossy()]);
-        }
-    }
-    for (group, version, kind) in [
-        ("monitoring.coreos.com", "v1", "PodMonitor"),
-        ("monitoring.coreos.com", "v1", "ServiceMonitor"),
-        ("monitoring.coreos.com", "v1", "PrometheusRule"),
-        ("policy.linkerd.io", "v1alpha1", "AuthorizationPolicy"),
-        ("networking.istio.io", "v1beta1", "VirtualService"),
-        ("networking.istio.io", "v1beta1", "Gateway"),
-        ("appmesh.k8s.aws", "v1beta2", "VirtualNode"),
-    ] {
-        kinds::install(ground.lab(), group, version, kind).await;
-    }
-    ground.kubectl(&["create", "namespace", "linkerd-viz"]);
-    ground.kubectl(&["create", "namespace", "test"]);
-}
-
-/// Every row renders, passes the linter, and is taken by the API server, field by field.
-fn all_values(ground: &Ground) {
-    let documented = documented_names();
-    for name in &documented {
-        let known = DOCUMENTED
-            .iter()
-            .any(|(_, _, _, options)| options.iter().any(|option| option.starts_with(&format!("{name}="))));
-        assert!(known, "the documents set {name}, which no row sets");
-    }
-    for (number, (name, release, namespace, options)) in DOCUMENTED.iter().chain(&OWN).enumerate() {
-        judge(ground, &format!("row {number}"), (name, release, namespace, options));
-    }
-    for (name, values) in PEERS {
-        let path = companions::folder("chart-values").join(format!("{name}.yaml"));
-        fs::write(&path, values).unwrap();
-        let path = path.to_string_lossy().into_owned();
-        lint(name, &["-f", &path]);
-        let rendered = render(name, "flagger", "flagger-system", &["-f", &path]);
-        ground.would_apply(&format!("the peer's values of {name}"), &rendered);
-    }
-    for (name, options, reason) in REFUSED {
-        let output = attempt(name, "x", "flagger-system", options);
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && told.contains(reason), "{options:?}: {told}");
-    }
-    what_the_values_mean();
-}
-
-fn judge(ground: &Ground, what: &str, (name, release, namespace, options): Row) {
-    lint(name, options);
-    let rendered = render(name, release, namespace, options);
-    ground.would_apply(&format!("{what}, {name} {options:?}"), &rendered);
-    if name != "grafana" {
-        takes_arguments(&rendered);
-    }
-}
-
-/// Our binary knows the arguments of a rendered chart.
-fn takes_arguments(rendered: &str) {
-    let all = objects(rendered);
-    let ours = |it: &&Value| {
-        ["aviary", "loadtester", "k6-webhook"].contains(&text(&it["spec"]["template"]["spec"]["containers"][0]["name"]))
-    };
-    let deployment = all.iter().find(ours).expect("a Deployment with our binary");
-    let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
-        .as_array()
-        .unwrap();
-    let mut aviary = Command::new(env!("CARGO_BIN_EXE_aviary"));
-    // The version is told when all before it was understood.
-    let output = aviary
-        .args(arguments.iter().map(text))
-        .arg("--version")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{arguments:?}: {output:?}");
-}
-
-/// Names that the documents give to `--set`, if the documents are at hand.
-fn documented_names() -> Vec<String> {
-    let Some(folder) = shared("seeds") else {
-        return Vec::new();
-    };
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        for part in plain(&text).split("--set ").skip(1) {
-            let name: String = part
-                .chars()
-                .take_while(|c| c.is_alphanumeric() || ".-_".contains(*c))
-                .collect();
-            if part[name.len()..].starts_with('=') {
-                names.push(name);
-            }
-        }
-    }
-    assert!(names.len() >= 10, "{names:?}");
-    names
-}
-
-/// The text of a document that may be HTML inside of XML.
-fn plain(text: &str) -> String {
-    let mut text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-    text = text.replace("&lt;", "<").replace("&gt;", ">");
-    let mut plain = String::new();
-    let mut rest = text.as_str();
-    while let Some((before, tag)) = rest.split_once('<') {
-        plain.push_str(before);
-        match tag.split_once('>') {
-            Some((_, after)) => rest = after,
-            None => return plain,
-        }
-    }
-    plain + rest
-}
-
-/// Values arrive where they should.
-fn what_the_values_mean() {
-    let arguments = |options: &[&str]| {
-        let all = objects(&render("aviary", "aviary", HOME, options));
-        let deployment = pick(&all, "Deployment", "aviary").unwrap().clone();
-        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
-        let arguments: Vec<String> = container["args"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|it| text(it).to_owned())
-            .collect();
-        (arguments, all, deployment)
-    };
-    for (options, wanted) in [
-        ("selectorLabels=my-app-label", "-selector-labels=my-app-label"),
-        ("configTracking.enabled=false", "-enable-config-tracking=false"),
-        ("clusterName=my-cluster", "-cluster-name=my-cluster"),
-        ("slack.channel=some-channel-name", "-slack-channel=some-channel-name"),
-        ("meshProvider=istio", "-mesh-provider=istio"),
-        ("noCrossNamespaceRefs=true", "-no-cross-namespace-refs=true"),
-        ("includeLabelPrefix=a/", "-include-label-prefix=a/"),
-        ("kubeconfigQPS=1000000", "-kubeconfig-qps=1000000"),
-        ("controlLoopInterval=5s", "-control-loop-interval=5s"),
-        ("ingressClass=contour", "-ingress-class=contour"),
-        (
-            "leaderElection.namespace=kube-system",
-            "-leader-election-namespace=kube-system",
-        ),
-        (
-            "controlplane.kubeconfig.secretName=a",
-            "-kubeconfig-service-mesh=/tmp/controlplane/kubeconfig",
-        ),
-        (
-            "prometheus.install=true",
-            "-metrics-server=http://aviary-prometheus:9090",
-        ),
-        ("extraArgs={-v=2}", "-v=2"),
-    ] {
-        let (arguments, _, _) = arguments(&["--set", options]);
-        assert!(arguments.iter().any(|it| it == wanted), "{options}: {arguments:?}");
-    }
-    let (without, _, _) = arguments(&[]);
-    assert!(
-        !without.iter().any(|it| it.starts_with("-mesh-provider")),
-        "{without:?}"
-    );
-    for (options, variable, value) in [
-        (
-            "slack.url=https://hooks.slack.com/a",
-            "SLACK_URL",
-            "https://hooks.slack.com/a",
-        ),
-        ("slack.proxy=p", "SLACK_PROXY_URL", "p"),
-        ("slack.proxyUrl=p", "SLACK_PROXY_URL", "p"),
-        ("slack.token=t", "SLACK_TOKEN", "t"),
-        (
-            "msteams.url=https://outlook.office.com/a",
-            "MSTEAMS_URL",
-            "https://outlook.office.com/a",
-        ),
-        ("msteams.proxy-url=p", "MSTEAMS_PROXY_URL", "p"),
-        (
-            "eventWebhook=http://example.com/a",
-            "EVENT_WEBHOOK_URL",
-            "http://example.com/a",
-        ),
-    ] {
-        let (arguments, all, deployment) = arguments(&["--set", options]);
-        let secret = pick(&all, "Secret", "aviary-addresses").unwrap();
-        assert_eq!(secret["stringData"], json!({variable: value}));
-        let variables = &deployment["spec"]["template"]["spec"]["containers"][0]["env"];
-        let from =
-            json!([{"name": variable, "valueFrom": {"secretKeyRef": {"name": "aviary-addresses", "key": variable}}}]);
-        assert_eq!(variables, &from);
-        assert!(
-            arguments.iter().all(|it| !it.contains(value) || value.len() == 1),
-            "{arguments:?}"
-        );
-    }
-    let (_, _, single) = arguments(&["--set", "leaderElection.enabled=false,leaderElection.replicaCount=3"]);
-    assert_eq!(
-        (&single["spec"]["replicas"], &single["spec"]["strategy"]["type"]),
-        (&json!(1), &json!("Recreate"))
-    );
-    let denying = objects(&render("aviary", "aviary", HOME, &["--set", "policies.deny=true"]));
-    let binding = pick(&denying, "ValidatingAdmissionPolicyBinding", "aviary-canaries").unwrap();
-    assert_eq!(binding["spec"]["validationActions"], json!(["Deny", "Audit"]));
-    let rules = |all: &[Value], kind: &str| pick(all, kind, "aviary").map(|role| role["rules"].clone());
-    let base = objects(&fs::read_to_string(file("deploy/kustomize/base/rbac.yaml")).unwrap());
-    let whole = objects(&render("aviary", "aviary", HOME, &[]));
-    assert_eq!(rules(&whole, "ClusterRole"), rules(&base, "ClusterRole"));
-    let one = objects(&render("aviary", "aviary", HOME, &["--set", "namespace=test"]));
-    assert_eq!(rules(&one, "ClusterRole"), None);
-    let role = rules(&one, "Role").unwrap();
-    assert_eq!(
-        role.as_array().unwrap().len() + 1,
-        rules(&base, "ClusterRole").unwrap().as_array().unwrap().len()
-    );
-}
-
-/// Every overlay is taken; what they say of providers and metrics is in the Deployment.
-fn overlays(ground: &Ground) {
-    let mut seen = 0;
-    for entry in fs::read_dir(file("deploy/kustomize")).unwrap() {
-        let folder = entry.unwrap().path();
-        let text = fs::read_to_string(folder.join("kustomization.yaml")).unwrap();
-        if text.contains("kind: Component") {
-            continue;
-        }
-        let rendered = ground.kubectl(&["kustomize", &folder.to_string_lossy()]);
-        ground.would_apply(&folder.to_string_lossy(), &rendered);
-        seen += 1;
-    }
-    assert!(seen >= 16, "{seen} overlays");
-    let component = file("deploy/kustomize/prometheus/prometheus.yml");
-    let overlay = ground.kubectl(&["kustomize", &file("deploy/kustomize/kubernetes").to_string_lossy()]);
-    let all = objects(&overlay);
-    let config = all.iter().find(|it| it["kind"] == "ConfigMap").unwrap();
-    assert_eq!(
-        text(&config["data"]["prometheus.yml"]),
-        fs::read_to_string(component).unwrap()
-    );
-    let charted = objects(&render("aviary", "aviary", HOME, &["--set", "prometheus.install=true"]));
-    let charted = pick(&charted, "ConfigMap", "aviary-prometheus").unwrap();
-    assert_eq!(
-        text(&charted["data"]["prometheus.yml"]).trim(),
-        text(&config["data"]["prometheus.yml"]).trim()
-    );
-}
-
 /// `kubectl apply -k` of an overlay, and the load tester beside it.
 async fn works_with_an_overlay(ground: &Ground) {
     let lab = ground.lab();
@@ -521,6 +270,8 @@ async fn works_with_an_overlay(ground: &Ground) {
     let controller = chores::controller(lab, HOME, "aviary").await;
     chores::begin(&room).await;
     chores::release(&room).await;
+    k6_tests_first(ground).await;
+    a_gate_is_opened(ground).await;
     let ended = controller.terminate(STOP).await;
     assert!(ended.success(), "{ended}");
     no_refusals(ground, |_| false);
@@ -530,4 +281,85 @@ async fn works_with_an_overlay(ground: &Ground) {
             .iter()
             .any(|it| it["metadata"]["name"] == "flagger-loadtester" && it["spec"]["ports"][0]["port"] == 80)
     );
+}
+
+/// examples/k6: the chart with its values, a real k6, and a release that waits for it.
+async fn k6_tests_first(ground: &Ground) {
+    let lab = ground.lab();
+    let room = lab.room("k6").await;
+    let example = |name: &str| fs::read_to_string(file("examples/k6").join(name)).unwrap();
+    let canary: Value = serde_saphyr::from_str(&example("canary.yaml")).unwrap();
+    let script = text(&canary["spec"]["analysis"]["webhooks"][0]["metadata"]["script"]).to_owned();
+    assert_eq!(
+        script.trim_end(),
+        example("script.js").trim_end(),
+        "the Canary has another script"
+    );
+
+    let values = file("examples/k6/values.yaml");
+    let words = [
+        "upgrade",
+        "-i",
+        "k6-loadtester",
+        &chart("k6-webhook"),
+        "-n",
+        "k6",
+        "--create-namespace",
+        "--wait",
+        "-f",
+    ];
+    ground.helm(&[&words[..], &[&values.to_string_lossy()]].concat());
+    let (process, url) = chores::companion(lab, "k6", "k6-loadtester").await;
+    let target = Target::start();
+    let quick = example("canary.yaml")
+        .replace("http://k6-loadtester.k6:8000", &url)
+        .replace("podinfo-canary.test:9898", &target.address)
+        .replace("duration: '30s'", "duration: '3s'")
+        .replace("interval: 30s", "interval: 2s")
+        // What is slow here is the machine.
+        .replace("p(95)<500", "p(95)<20000");
+    for (name, manifest) in [("podinfo", example("podinfo.yaml")), ("canary", quick)] {
+        let path = lab.log(name).with_extension("yaml");
+        fs::write(&path, manifest).unwrap();
+        ground.kubectl(&["-n", &room.name, "apply", "-f", &path.to_string_lossy()]);
+    }
+    room.until_phase("podinfo", "Initialized").await;
+    let image = "ghcr.io/stefanprodan/podinfo:6.0.1";
+    room.set_image("podinfo", "podinfod", image);
+    room.until_phase("podinfo", "Succeeded").await;
+    assert_eq!(chores::image(&room).await, image);
+    assert!(target.count() >= 10, "k6 has asked {} times", target.count());
+    drop(process);
+}
+
+/// The load tester of its chart, with gates in a ConfigMap.
+async fn a_gate_is_opened(ground: &Ground) {
+    let lab = ground.lab();
+    let place = ["-n", "test"];
+    ground.helm(
+        &[
+            &["upgrade", "-i", "gatekeeper", &chart("loadtester"), "--wait"],
+            &place[..],
+        ]
+        .concat(),
+    );
+    let room = lab.room("gatekept").await;
+    let (process, url) = chores::companion(lab, "test", "gatekeeper").await;
+    room.create("deployments", deployment("podinfo")).await;
+    let mut object = canary("podinfo");
+    object["spec"]["analysis"]["webhooks"] = json!([
+        {"name": "gate", "type": "confirm-rollout", "url": format!("{url}/gate/check")},
+        {"name": "acceptance", "type": "pre-rollout", "url": format!("{url}/"), "timeout": "1m",
+            "metadata": {"type": "bash", "cmd": "test -w \"$TMPDIR\" && bats --version | grep Bats"}},
+    ]);
+    room.create("canaries", object).await;
+    room.until_phase("podinfo", "Initialized").await;
+    room.set_image("podinfo", "podinfod", NEW);
+    room.until_phase("podinfo", "Waiting").await;
+    let gate = json!({"name": "podinfo", "namespace": room.name}).to_string();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let opened = http.post(format!("{url}/gate/open")).body(gate).send().await.unwrap();
+    assert_eq!(opened.status(), 202);
+    room.until_phase("podinfo", "Succeeded").await;
+    drop(process);
 }

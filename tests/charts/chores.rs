@@ -1,12 +1,16 @@
 //! A controller as a chart starts it, and a release that it leads.
 
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, process::Command};
+use std::{collections::BTreeMap, process::Command, time::Duration};
 
-use crate::cluster::{
-    lab::{Lab, Room, text},
-    objects::{NEW, OLD, builtin_metrics, canary, deployment, weight},
-    process::Controller,
+use crate::{
+    cluster::{
+        lab::{Lab, Room, text},
+        objects::{NEW, OLD, builtin_metrics, canary, deployment, weight},
+        process::{Controller, Process, free_port},
+        until,
+    },
+    companions,
 };
 
 /// The container's environment, with the contents of Secrets.
@@ -67,6 +71,40 @@ pub(crate) async fn controller(lab: &Lab, namespace: &str, name: &str) -> Contro
         assert_eq!(status, 200, "{probe} {path}: {answer}");
     }
     controller
+}
+
+/// A companion of a Deployment in the cluster, with the programs that hooks call; gives its address. Its probes are answered.
+pub(crate) async fn companion(lab: &Lab, namespace: &str, name: &str) -> (Process, String) {
+    let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
+    let deployment = lab.get(&path).await.unwrap_or_else(|| panic!("{path} is not there"));
+    let mut command = command(lab, &deployment).await;
+    let port = free_port();
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    if container["args"][0] == "k6-webhook" {
+        command.env("LISTEN_PORT", port.to_string());
+        // There is no pod, so no account to read Secrets with.
+        command.env("KUBERNETES_CLIENT", "none");
+    } else {
+        command.arg(format!("-port={port}"));
+    }
+    let scratch = companions::folder(name);
+    command
+        .env("PATH", companions::path(&[]))
+        .env("K6_NO_USAGE_REPORT", "true");
+    command.env("HOME", &scratch).env("TMPDIR", &scratch);
+    let process = Process::start(&mut command, &lab.log(name));
+    let url = format!("http://127.0.0.1:{port}");
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for probe in ["livenessProbe", "readinessProbe"] {
+        let page = format!("{url}{}", text(&container[probe]["httpGet"]["path"]));
+        let what = format!("{page} answers, see {}", lab.log(name).display());
+        until(&what, Duration::from_mins(1), async || {
+            let answer = http.get(&page).send().await.ok()?;
+            (answer.status() == 200).then_some(())
+        })
+        .await;
+    }
+    (process, url)
 }
 
 /// podinfo of the documents, judged by the builtin metrics, up to its first version.

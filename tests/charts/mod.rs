@@ -2,6 +2,7 @@
 
 pub(crate) mod boards;
 pub(crate) mod chores;
+pub(crate) mod judgement;
 pub(crate) mod peer;
 pub(crate) mod values;
 
@@ -15,6 +16,8 @@ use std::{
 
 use crate::{cluster::lab::Lab, companions};
 
+/// Where the controller of the control plane's token lives.
+pub(crate) const HOME: &str = "aviary-system";
 /// Takes the control plane in `$1` down, by the script `$0`, when the pipe closes: at the end of the test, however it ends.
 const LEASH: &str = r#"trap "" TERM INT; read -r word; "$0" "$1""#;
 /// What Helm takes the cluster for where it asks none; a Helm that is built from its module alone takes an old one.
