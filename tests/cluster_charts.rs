@@ -294,9 +294,15 @@ async fn k6_tests_first(ground: &Ground) {
     ground.helm(&[&words[..], &[&values.to_string_lossy()]].concat());
     let (process, url) = chores::companion(lab, "k6", "k6-loadtester").await;
     let target = Target::start();
+    let literal = format!("--from-literal=target={}", target.address);
+    ground.kubectl(&["-n", "k6", "create", "secret", "generic", "extra", &literal]);
     let quick = example("canary.yaml")
         .replace("http://k6-loadtester.k6:8000", &url)
-        .replace("podinfo-canary.test:9898", &target.address)
+        // Where the test is comes from a Secret of the webhook's namespace, which its role may read.
+        .replace(
+            r#"env_vars: '{"TARGET": "podinfo-canary.test:9898"}'"#,
+            r#"kubernetes_secrets: '{"TARGET": "k6/extra/target"}'"#,
+        )
         .replace("duration: '30s'", "duration: '3s'")
         .replace("interval: 30s", "interval: 2s")
         // What is slow here is the machine.
@@ -321,7 +327,15 @@ async fn a_gate_is_opened(ground: &Ground) {
     let place = ["-n", "test"];
     ground.helm(
         &[
-            &["upgrade", "-i", "gatekeeper", &chart("loadtester"), "--wait"],
+            &[
+                "upgrade",
+                "-i",
+                "gatekeeper",
+                &chart("loadtester"),
+                "--wait",
+                "--set",
+                "gates.shared=true",
+            ],
             &place[..],
         ]
         .concat(),
@@ -344,5 +358,10 @@ async fn a_gate_is_opened(ground: &Ground) {
     let opened = http.post(format!("{url}/gate/open")).body(gate).send().await.unwrap();
     assert_eq!(opened.status(), 202);
     room.until_phase("podinfo", "Succeeded").await;
+    let kept = lab
+        .get("/api/v1/namespaces/test/configmaps/gatekeeper-gates")
+        .await
+        .unwrap();
+    assert!(kept["data"].to_string().contains(&room.name), "{kept}");
     drop(process);
 }

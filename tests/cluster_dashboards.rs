@@ -18,7 +18,12 @@ use charts::{
     boards::{Asked, boards, queries},
     file, render,
 };
-use cluster::{lab::text, metrics::scraping, server::serve, until};
+use cluster::{
+    lab::text,
+    metrics::{scraping, serving},
+    server::serve,
+    until,
+};
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command, time::Duration};
 use tokio::time::Instant;
@@ -124,6 +129,51 @@ fn the_bundled_prometheus_has_a_sound_configuration() {
             "the builtin queries need {label}"
         );
     }
+}
+
+/// A pod that asks to be scraped, as discovery describes it, gets the labels that the builtin queries select by; another is left out.
+#[tokio::test]
+async fn the_bundled_prometheus_labels_pods() {
+    if promtool().is_none() {
+        return;
+    }
+    let exporter = serve(|path, _| match path {
+        "/own" => (200, "http_requests_total 7\n".to_owned()),
+        _ => (404, String::new()),
+    });
+    let folder = companions::folder("bundled-prometheus-labels");
+    let pod = |name: &str, scrape: &str| {
+        serde_json::json!({"targets": ["127.0.0.1:1"], "labels": {
+            "__meta_kubernetes_namespace": "test", "__meta_kubernetes_pod_name": name, "__meta_kubernetes_pod_label_app": "podinfo",
+            "__meta_kubernetes_pod_annotation_prometheus_io_scrape": scrape,
+            "__meta_kubernetes_pod_annotation_prometheus_io_port": exporter.to_string(),
+            "__meta_kubernetes_pod_annotation_prometheus_io_path": "/own",
+        }})
+    };
+    let pods = serde_json::json!([pod("podinfo-1", "true"), pod("podinfo-2", "false")]);
+    fs::write(folder.join("pods.json"), pods.to_string()).unwrap();
+    let whole = fs::read_to_string(file("deploy/kustomize/prometheus/prometheus.yml")).unwrap();
+    let job = &whole[whole.find("- job_name: kubernetes-pods").unwrap()..];
+    let job = job.replace(
+        "kubernetes_sd_configs:\n  - role: pod",
+        "file_sd_configs:\n  - files: [pods.json]",
+    );
+    fs::write(
+        folder.join("prometheus.yml"),
+        format!("global: {{scrape_interval: 1s}}\nscrape_configs:\n{job}"),
+    )
+    .unwrap();
+    let (_process, url) = serving(&folder, &folder.join("log"));
+    let prometheus = Asked::at(&url);
+    until("the pod is scraped", Duration::from_mins(1), async || {
+        if !prometheus.is_ready().await {
+            return None;
+        }
+        let query = r#"http_requests_total{kubernetes_namespace="test",kubernetes_pod_name="podinfo-1",app="podinfo"}"#;
+        (prometheus.values(query).await == [7.0]).then_some(())
+    })
+    .await;
+    assert_eq!(prometheus.values("up").await, [1.0]);
 }
 
 #[test]

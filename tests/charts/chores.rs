@@ -1,7 +1,7 @@
 //! A controller as a chart starts it, and a release that it leads.
 
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, process::Command, time::Duration};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Command, time::Duration};
 
 use crate::{
     cluster::{
@@ -73,7 +73,27 @@ pub(crate) async fn controller(lab: &Lab, namespace: &str, name: &str) -> Contro
     controller
 }
 
-/// A companion of a Deployment in the cluster, with the programs that hooks call; gives its address. Its probes are answered.
+/// A kubeconfig for the account that a Deployment's pods have.
+fn account(lab: &Lab, deployment: &Value) -> PathBuf {
+    let namespace = text(&deployment["metadata"]["namespace"]);
+    let account = text(&deployment["spec"]["template"]["spec"]["serviceAccountName"]);
+    let output = lab.kubectl(&["-n", namespace, "create", "token", account, "--duration=1h"]);
+    assert!(output.status.success(), "{output:?}");
+    let token = String::from_utf8(output.stdout).unwrap();
+    let cluster = json!({"server": lab.env("AVIARY_API_SERVER"), "certificate-authority": lab.env("AVIARY_CA")});
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "test",
+        "clusters": [{"name": "test", "cluster": cluster}],
+        "users": [{"name": account, "user": {"token": token.trim()}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": account}}],
+    });
+    let path = lab.log(account).with_extension("kubeconfig");
+    fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+/// A companion of a Deployment in the cluster, under its account, with the programs that hooks call; gives its address.
+/// Its probes are answered.
 pub(crate) async fn companion(lab: &Lab, namespace: &str, name: &str) -> (Process, String) {
     let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
     let deployment = lab.get(&path).await.unwrap_or_else(|| panic!("{path} is not there"));
@@ -82,11 +102,10 @@ pub(crate) async fn companion(lab: &Lab, namespace: &str, name: &str) -> (Proces
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
     if container["args"][0] == "k6-webhook" {
         command.env("LISTEN_PORT", port.to_string());
-        // There is no pod, so no account to read Secrets with.
-        command.env("KUBERNETES_CLIENT", "none");
     } else {
         command.arg(format!("-port={port}"));
     }
+    command.arg("--kubeconfig").arg(account(lab, &deployment));
     let scratch = companions::folder(name);
     command
         .env("PATH", companions::path(&[]))
