@@ -17,6 +17,8 @@ pub struct Settings {
     pub config_tracking: bool,
     /// `-no-cross-namespace-refs`.
     pub no_cross_namespace_refs: bool,
+    /// `-revert-on-deletion`: what holds for canaries that do not say (W-18).
+    pub revert_on_deletion: bool,
     /// `-cluster-name`, empty for none.
     pub cluster_name: String,
     /// `-event-webhook`, empty for none.
@@ -56,6 +58,7 @@ impl Default for Settings {
             include_label_prefixes: Vec::new(),
             config_tracking: true,
             no_cross_namespace_refs: false,
+            revert_on_deletion: false,
             cluster_name: String::new(),
             event_webhook: String::new(),
             global_alerts: None,

@@ -26,9 +26,14 @@ struct Script {
     hooks: BTreeMap<String, u16>,
     /// URL and body of every request.
     asked: Vec<(String, String)>,
+    /// How long an answer takes, by a part of the URL; a few milliseconds for others.
+    pauses: BTreeMap<String, Duration>,
     /// Decides which queries are not answered.
     fails: Option<Chance>,
 }
+
+/// How long an answer takes when nothing else is said.
+const PAUSE: Duration = Duration::from_millis(3);
 
 /// Draws whether something happens.
 pub(crate) type Chance = Box<dyn FnMut() -> bool + Send>;
@@ -44,6 +49,11 @@ impl Outside {
     /// From now on this hook answers with this status.
     pub(crate) fn set_hook(&self, url: &str, status: u16) {
         self.0.lock().hooks.insert(url.to_owned(), status);
+    }
+
+    /// From now on requests to URLs with this in them are answered after so long.
+    pub(crate) fn set_pause(&self, part: &str, pause: Duration) {
+        self.0.lock().pauses.insert(part.to_owned(), pause);
     }
 
     /// From now on queries are refused when this says so.
@@ -66,7 +76,14 @@ impl Outside {
 
     pub(crate) fn service(&self) -> Outbound {
         let outside = self.clone();
-        outbound::scripted(move |request| (Duration::from_millis(3), Ok::<_, Trouble>(outside.answer(request))))
+        outbound::scripted(move |request| (outside.pause(request), Ok::<_, Trouble>(outside.answer(request))))
+    }
+
+    fn pause(&self, request: &Request) -> Duration {
+        let script = self.0.lock();
+        let mut known = script.pauses.iter();
+        let slow = known.find(|(part, _)| request.url.contains(part.as_str()));
+        slow.map_or(PAUSE, |(_, pause)| *pause)
     }
 
     fn answer(&self, request: &Request) -> Response {
