@@ -114,8 +114,12 @@ impl Caches {
             world.spawn(while_alive(stop.clone(), feed.run()));
             shards.insert(kind, shard);
         }
-        for watched in beside.into_iter().chain([installed]) {
-            world.spawn(while_alive(stop.clone(), watched.run()));
+        // Definitions belong to the cluster. Whoever watches one namespace may have rights in that one only (DP-7): then nothing is known of
+        // what is installed, and the feeds probe slowly.
+        if namespace.is_none() {
+            for watched in beside.into_iter().chain([installed]) {
+                world.spawn(while_alive(stop.clone(), watched.run()));
+            }
         }
         Self(Arc::new(Inner {
             shards,

@@ -22,9 +22,8 @@ use actors::{
 use anyhow::{Context as _, anyhow, bail};
 use engine::Settings;
 use futures::FutureExt;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
-    Api, Client, Config,
+    Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use std::{sync::Arc, time::Duration};
@@ -43,6 +42,10 @@ use super::{
 
 /// Time that running steps get to finish at shutdown: one API call with its deadline of 20 s, and a little more.
 const RETIRE_WAIT: Duration = Duration::from_secs(25);
+/// Where our resources are served.
+const RESOURCES_IN: &str = "flagger.app/v1beta1";
+/// Our resources, all of which are needed.
+const RESOURCES: [&str; 3] = ["canaries", "metrictemplates", "alertproviders"];
 /// Time that events and alerts get at shutdown.
 const FLUSH_WAIT: Duration = Duration::from_secs(5);
 
@@ -215,26 +218,33 @@ async fn connection_of_mesh(args: &Args, own: &Config) -> anyhow::Result<Option<
     Ok(Some(config).filter(|mesh| mesh.cluster_url.authority() != own.cluster_url.authority()))
 }
 
-/// Make the clients and see that our resources are registered.
+/// Make the clients and see that our resources are served. Discovery is open to every account, so that an account with rights in one
+/// namespace only can look, too (DP-7).
 async fn connect(config: Config, mesh: Option<Config>) -> anyhow::Result<Places> {
     let client = Client::try_from(config)?;
-    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
-    for name in [
-        "canaries.flagger.app",
-        "metrictemplates.flagger.app",
-        "alertproviders.flagger.app",
-    ] {
-        match crds.get_opt(name).await {
-            Ok(Some(_)) => {}
-            Ok(None) => bail!("{name} is not registered; run `aviary crds | kubectl apply --server-side -f -`"),
-            // Without the right to look it up, the watches will tell.
-            Err(error) => tracing::warn!(%error, crd = name, "cannot see whether it is registered"),
-        }
-    }
+    are_registered(&client).await?;
     match mesh {
         Some(mesh) => Ok(Places::apart(client, Client::try_from(mesh)?)),
         None => Ok(client.into()),
     }
+}
+
+async fn are_registered(client: &Client) -> anyhow::Result<()> {
+    let served = match client.list_api_group_resources(RESOURCES_IN).await {
+        Ok(list) => list.resources,
+        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+        Err(error) => {
+            // The watches will tell.
+            tracing::warn!(%error, "cannot see whether our resources are registered");
+            return Ok(());
+        }
+    };
+    for name in RESOURCES {
+        if !served.iter().any(|resource| resource.name == name) {
+            bail!("{name}.flagger.app is not registered; run `aviary crds | kubectl apply --server-side -f -`");
+        }
+    }
+    Ok(())
 }
 
 // === impl Prepared ===
