@@ -198,6 +198,7 @@ fn alerts_that_cannot_be_sent_do_not_stop_the_others() {
             severity: Severity::Error,
             message: "rolled back".into(),
             with_fields: false,
+            reason: Reason::Said,
         }];
         notifier.notify.send(notify).await.unwrap();
         notifier.flush.send(Flush).await.unwrap();
