@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 mod sim {
+    mod alerts;
     mod chaos;
     mod crash;
     mod determinism;

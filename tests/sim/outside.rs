@@ -57,6 +57,13 @@ impl Outside {
         script.asked.iter().filter(|(asked, _)| asked.starts_with(url)).count()
     }
 
+    /// Bodies of the requests to URLs that begin so, in their order.
+    pub(crate) fn bodies(&self, url: &str) -> Vec<String> {
+        let script = self.0.lock();
+        let asked = script.asked.iter().filter(|(asked, _)| asked.starts_with(url));
+        asked.map(|(_, body)| body.clone()).collect()
+    }
+
     /// Hash of all requests in their order.
     pub(crate) fn hash(&self) -> u64 {
         let mut hasher = DefaultHasher::new();

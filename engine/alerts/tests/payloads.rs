@@ -25,10 +25,10 @@ const CHANNELS: [(&str, &str, bool); 6] = [
 /// `data` of a Secret with `address` http://chat.test/hook and, for a bot, `token` t0ken.
 fn secret(is_bot: bool) -> Value {
     let address = "aHR0cDovL2NoYXQudGVzdC9ob29r";
-    match is_bot {
-        true => json!({"data": {"address": address, "token": "dDBrZW4="}}),
-        false => json!({"data": {"address": address}}),
+    if is_bot {
+        return json!({"data": {"address": address, "token": "dDBrZW4="}});
     }
+    json!({"data": {"address": address}})
 }
 
 fn send(canary: &Canary, (channel, kind, is_bot): (&str, &str, bool), alert: &Alert, more: &Value) -> Request {
@@ -64,7 +64,10 @@ fn payloads_are_those_of_the_snapshot() {
             let request = send(&canary(Vec::new()), channel, &alert, &json!({}));
             let name = format!("{} {:?}", channel.0, alert.severity).to_lowercase();
             let body: Value = serde_json::from_str(&request.body).unwrap();
-            shown.insert(name, json!({"url": request.url, "headers": request.headers, "body": body}));
+            shown.insert(
+                name,
+                json!({"url": request.url, "headers": request.headers, "body": body}),
+            );
         }
     }
     assert_eq!(shown.len(), 18);
@@ -102,14 +105,24 @@ fn every_vendor_takes_what_is_sent() {
 
 #[test]
 fn what_is_cut_keeps_its_beginning_and_its_end() {
-    let cause = format!("Deployment app.t is not ready: {} : connection refused", "x".repeat(100_000));
+    let cause = format!(
+        "Deployment app.t is not ready: {} : connection refused",
+        "x".repeat(100_000)
+    );
     let alert = texts::deadline_exceeded(&cause);
     for channel in CHANNELS {
         let body = send(&hostile_canary(), channel, &alert, &json!({})).body;
-        for part in ["Progress deadline exceeded Deployment app.t is not ready", "…", "connection refused"] {
+        for part in [
+            "Progress deadline exceeded Deployment app.t is not ready",
+            "…",
+            "connection refused",
+        ] {
             assert!(body.contains(part), "{}: {part}", channel.0);
         }
-        assert!(body.contains(".t\"") || channel.1 == "gchat", "the namespace is still there: {body}");
+        assert!(
+            body.contains(".t\"") || channel.1 == "gchat",
+            "the namespace is still there: {body}"
+        );
     }
     let plain = "Weight steps: 1,2,3 max: 0";
     for (text, max, cut) in [
@@ -162,9 +175,23 @@ fn hostile_canary() -> Canary {
 }
 
 fn hostile_texts() -> Vec<String> {
-    ["&", "<", "\"", "\\", "\n", "\u{0}", "\u{1b}[31m", "\u{2028}", "Ä", "文", "🐦", "@everyone <!channel> ", "}]}\",{"]
-        .map(|part| part.repeat(20_000))
-        .into()
+    [
+        "&",
+        "<",
+        "\"",
+        "\\",
+        "\n",
+        "\u{0}",
+        "\u{1b}[31m",
+        "\u{2028}",
+        "Ä",
+        "文",
+        "🐦",
+        "@everyone <!channel> ",
+        "}]}\",{",
+    ]
+    .map(|part| part.repeat(20_000))
+    .into()
 }
 
 /// What a vendor's public documentation would refuse or cut.
