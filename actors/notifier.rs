@@ -158,7 +158,11 @@ const ALERT: &str = "alert";
 
 /// Start the notifier in the current arbiter.
 pub fn start(parts: Parts) -> Notifier {
-    let actor = NotifierActor::new(parts).start();
+    let actor = NotifierActor::new(parts);
+    actor.series.watch_lane(RECORD, actor.records.pending());
+    actor.series.watch_lane(WEBHOOK, actor.webhooks.pending());
+    actor.series.watch_lane(ALERT, actor.alerts.pending());
+    let actor = actor.start();
     Notifier {
         notify: Mail::new(actor.clone().recipient(), NOTICES_MAX),
         flush: Mail::new(actor.recipient(), 1),

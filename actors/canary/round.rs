@@ -189,12 +189,16 @@ impl Round<'_> {
     async fn answer(&mut self, asks: &[Ask]) -> Vec<Outcome> {
         let (tools, secrets) = (self.tools, &self.memory.secrets);
         let outcomes = join_all(asks.iter().map(|ask| async move {
-            match ask {
-                Ask::Read(of) => Outcome::Read(read(tools, secrets, of).await),
-                Ask::Hook(call) => Outcome::Answer(sent(tools.hooks.send(Call(call.clone())).await)),
-                Ask::Query(request) => Outcome::Answer(sent(tools.queries.send(Query::from(request.clone())).await)),
-                Ask::Inquire(question) => Outcome::Answer(sent(tools.queries.send(Query((**question).clone())).await)),
-            }
+            let begun = tools.world.instant();
+            let answer = match ask {
+                Ask::Read(of) => return Outcome::Read(read(tools, secrets, of).await),
+                Ask::Hook(call) => sent(tools.hooks.send(Call(call.clone())).await),
+                Ask::Query(request) => sent(tools.queries.send(Query::from(request.clone())).await),
+                Ask::Inquire(question) => sent(tools.queries.send(Query((**question).clone())).await),
+            };
+            let seconds = tools.world.instant().duration_since(begun).as_secs_f64();
+            tools.series.asked(ask, &answer, seconds);
+            Outcome::Answer(answer)
         }))
         .await;
         for (ask, outcome) in asks.iter().zip(&outcomes) {
