@@ -17,6 +17,7 @@ mod sim {
     mod outside;
     mod replicas;
     mod runs;
+    mod servers;
     mod stage;
     mod supervision;
 }

@@ -28,7 +28,12 @@ struct Script {
     asked: Vec<(String, String)>,
     /// Decides which queries are not answered.
     fails: Option<Chance>,
+    /// Servers with a manner of their own, by the beginning of their URLs.
+    servers: BTreeMap<String, Manner>,
 }
+
+/// How a server answers: how long it takes, and what comes of it.
+pub(crate) type Manner = (Duration, Result<Response, Trouble>);
 
 /// Draws whether something happens.
 pub(crate) type Chance = Box<dyn FnMut() -> bool + Send>;
@@ -49,6 +54,11 @@ impl Outside {
     /// From now on queries are refused when this says so.
     pub(crate) fn set_fails(&self, fails: Option<Chance>) {
         self.0.lock().fails = fails;
+    }
+
+    /// From now on every request to URLs that begin so is answered like this.
+    pub(crate) fn set_server(&self, url: &str, manner: Manner) {
+        self.0.lock().servers.insert(url.to_owned(), manner);
     }
 
     /// Number of requests to URLs that begin so.
@@ -73,7 +83,18 @@ impl Outside {
 
     pub(crate) fn service(&self) -> Outbound {
         let outside = self.clone();
-        outbound::scripted(move |request| (Duration::from_millis(3), Ok::<_, Trouble>(outside.answer(request))))
+        outbound::scripted(move |request| match outside.manner(request) {
+            Some(manner) => manner,
+            None => (Duration::from_millis(3), Ok(outside.answer(request))),
+        })
+    }
+
+    fn manner(&self, request: &Request) -> Option<Manner> {
+        let mut script = self.0.lock();
+        let mut known = script.servers.iter();
+        let manner = known.find(|(url, _)| request.url.starts_with(*url))?.1.clone();
+        script.asked.push((request.url.clone(), request.body.clone()));
+        Some(manner)
     }
 
     fn answer(&self, request: &Request) -> Response {
