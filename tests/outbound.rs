@@ -180,7 +180,7 @@ async fn flood(head: &'static str, part: Vec<u8>, parts: usize) -> (SocketAddr, 
             }
             written += part.len();
         }
-        stream.read(&mut [0]).await.ok(); // until the client goes
+        stream.read_exact(&mut [0]).await.ok(); // until the client goes
         tell.send(written).unwrap();
     });
     (address, told)

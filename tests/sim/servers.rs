@@ -106,8 +106,8 @@ fn cases() -> Vec<Case> {
 fn checks(life: &Life, canary: &str, verdict: &str) -> u64 {
     let metrics = life.controller.metrics();
     let labels = format!("metric=\"errors\",name=\"{canary}\",namespace=\"{NAMESPACE}\",verdict=\"{verdict}\"");
-    let line = format!("aviary_metric_checks_total{{{labels}}} ");
-    let count = metrics.lines().find_map(|found| found.strip_prefix(&line));
+    let prefix = format!("aviary_metric_checks_total{{{labels}}} ");
+    let count = metrics.lines().find_map(|found| found.strip_prefix(&prefix));
     count.map_or(0, |count| count.parse().unwrap())
 }
 
