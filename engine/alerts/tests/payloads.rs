@@ -9,6 +9,7 @@ use crate::{
     seam::{Alert, Reason, Severity},
 };
 use crds::{Canary, Number, analysis::Analysis};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -160,6 +161,21 @@ fn a_channel_that_cannot_be_is_refused_and_not_cut() {
     let mut routes = route(&canary, &texts::promoted(), &Settings::default(), &cluster);
     let refused = routes.remove(0).unwrap().request(None);
     assert_eq!(refused, Err(Undeliverable::Channel("long".into())));
+}
+
+proptest! {
+    /// A short text stays, a long one has exactly one gap, and nothing is longer than wished.
+    #[test]
+    fn nothing_is_longer_than_wished(text in "(\\PC|[\u{0}\u{1b}\n🐦]){0,80}", max in 1_usize..60) {
+        let short = limits::shorten(&text, max);
+        prop_assert!(limits::length(&short) <= max);
+        prop_assert!(!short.chars().any(|letter| letter.is_control() && letter != '\n' && letter != '\t'));
+        if limits::length(&text) <= max {
+            prop_assert_eq!(short.chars().count(), text.chars().count());
+        } else {
+            prop_assert!(short.contains('…'));
+        }
+    }
 }
 
 /// Names as long as Kubernetes allows and longer, a hundred steps of a weight.
