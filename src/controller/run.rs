@@ -288,6 +288,12 @@ impl Prepared {
             cluster: Some(cluster),
         };
         let queries = metrics::start_with(&world, &outbound, reach);
+        series.watch_mail("hooks", hooks.meter());
+        series.watch_mail("queries", queries.meter());
+        series.watch_mail("notices", notifier.notify.meter());
+        for (mail, meter) in router.meters() {
+            series.watch_mail(mail, meter);
+        }
         let tools = Tools {
             world,
             settings,
