@@ -17,6 +17,10 @@ pub struct Settings {
     pub config_tracking: bool,
     /// `-no-cross-namespace-refs`.
     pub no_cross_namespace_refs: bool,
+    /// `-revert-on-deletion`: what holds for canaries that do not say (W-18).
+    pub revert_on_deletion: bool,
+    /// `-kubeconfig-service-mesh` names another cluster: objects there cannot be owned by a Canary here (deploy.md 2).
+    pub mesh_apart: bool,
     /// `-cluster-name`, empty for none.
     pub cluster_name: String,
     /// `-event-webhook`, empty for none.
@@ -56,6 +60,8 @@ impl Default for Settings {
             include_label_prefixes: Vec::new(),
             config_tracking: true,
             no_cross_namespace_refs: false,
+            revert_on_deletion: false,
+            mesh_apart: false,
             cluster_name: String::new(),
             event_webhook: String::new(),
             global_alerts: None,
