@@ -39,7 +39,7 @@ use shard::{Listener, Shard};
 pub use view::{Digests, Overlay, Pins, StepView, is_newer};
 
 /// The kinds, and whether only their metadata is watched.
-const KINDS: [(Kind, bool); 15] = [
+const KINDS: [(Kind, bool); 21] = [
     (kinds::CANARY, false),
     (kinds::METRIC_TEMPLATE, false),
     (kinds::ALERT_PROVIDER, false),
@@ -49,6 +49,12 @@ const KINDS: [(Kind, bool); 15] = [
     (kinds::HTTP_ROUTE, false),
     (kinds::VIRTUAL_SERVICE, false),
     (kinds::DESTINATION_RULE, false),
+    (kinds::INGRESS, false),
+    (kinds::TRAEFIK_SERVICE, false),
+    (kinds::HTTP_PROXY, false),
+    (kinds::APISIX_ROUTE, false),
+    (kinds::ROUTE_TABLE, false),
+    (kinds::UPSTREAM, false),
     (kinds::HORIZONTAL_POD_AUTOSCALER, false),
     (kinds::SCALED_OBJECT, false),
     (kinds::KNATIVE_SERVICE, false),

@@ -6,15 +6,25 @@
 //! [`Provider::desired`] always carries the split that is asked for, so repairing a foreign edit at weight 40 leaves 40 (the peer falls
 //! back to 100/0: RM-1, W-8).
 
+mod adoption;
 mod affinity;
+mod apisix;
+mod conditions;
+mod contour;
+mod copied;
 mod gateway_api;
+mod gloo;
+mod ingress;
 mod istio;
 mod kept;
 mod knative;
 mod kubernetes;
+mod nginx;
 mod order;
+mod skipper;
 #[cfg(test)]
 mod tests;
+mod traefik;
 
 use crds::{
     Canary,
@@ -25,7 +35,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    ObjectRef, Write, json as tree, objects,
+    ObjectRef, Settings, Write, json as tree, objects,
     services::{self, BadPort},
 };
 use affinity::Rules;
@@ -33,11 +43,17 @@ use affinity::Rules;
 pub use affinity::Cookies;
 
 /// The providers, one line each.
-const PROVIDERS: [&Provider; 4] = [
+const PROVIDERS: [&Provider; 10] = [
     &gateway_api::V1,
     &istio::PROVIDER,
     &kubernetes::PROVIDER,
     &knative::PROVIDER,
+    &nginx::PROVIDER,
+    &traefik::PROVIDER,
+    &contour::PROVIDER,
+    &skipper::PROVIDER,
+    &apisix::PROVIDER,
+    &gloo::PROVIDER,
 ];
 
 /// How traffic is shared, in percent; `primary` and `canary` sum to 100.
@@ -81,6 +97,17 @@ pub struct Context<'a> {
     pub selector_key: Option<&'a str>,
     /// Chance for the value of a new cookie; the same at every replay of one step. Reading an object needs none.
     pub entropy: u64,
+    /// What the command line says.
+    pub flags: Flags<'a>,
+}
+
+/// What the command line says to routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Flags<'a> {
+    /// What the NGINX controller's annotations begin with.
+    pub annotations_prefix: &'a str,
+    /// Class of Contour's proxies, empty for none.
+    pub ingress_class: &'a str,
 }
 
 /// A traffic provider.
@@ -113,6 +140,9 @@ pub enum Refused {
         /// What is wrong with it.
         why: String,
     },
+    /// What the route is made from is not there, or has no place for it. Unlike the others, mending that object helps, too.
+    #[error("{0}")]
+    Source(String),
 }
 
 /// Why the split cannot be told, or cannot be trusted to be in force yet. Looking again may help.
@@ -124,6 +154,9 @@ pub enum Unready {
     /// The route object does not share traffic between primary and canary.
     #[error("{0} has no rule that shares traffic between primary and canary")]
     NoSplit(String),
+    /// What the route is made from is not there any more, or has no place for it.
+    #[error("{0}")]
+    Source(String),
     /// The gateway has not taken the route over.
     #[error("{route} is not accepted by its parent {parent}: {why}")]
     NotAccepted {
@@ -181,6 +214,13 @@ impl Split {
         }
     }
 
+    /// From weights that are shares of their sum; `None` where there is no sum to share.
+    fn shared(primary: i64, canary: i64) -> Option<Self> {
+        let total = primary.saturating_add(canary);
+        let is_whole = primary >= 0 && canary >= 0 && total > 0;
+        is_whole.then(|| Self::of(canary.saturating_mul(100).saturating_add(total / 2) / total))
+    }
+
     /// The same with copies of requests for the canary.
     #[must_use]
     pub const fn mirrored(self) -> Self {
@@ -200,13 +240,13 @@ impl Provider {
         }
     }
 
-    /// The objects that carry the route, in the order in which they are written.
+    /// The objects that carry the route, in the order in which they are written; behind them those that are only read.
     pub fn objects(&self, canary: &Canary) -> Vec<ObjectRef> {
         (self.objects)(canary)
     }
 
     /// The objects as they must be for this split, whole, in the order of [`Self::objects`]; made from the current ones, so that
-    /// foreign fields survive and a second pass finds nothing to do.
+    /// foreign fields survive and a second pass finds nothing to do. Null, or nothing at the end, for one that is left alone.
     pub fn desired(&self, context: &Context<'_>, split: Split) -> Result<Vec<Value>, Refused> {
         let analysis = context.canary.spec.analysis.as_ref();
         let cookies = self.cookies(context, split);
@@ -230,8 +270,10 @@ impl Provider {
             current: vec![None; self.objects(canary).len()],
             selector_key: None,
             entropy: 0,
+            flags: Flags::default(),
         };
-        self.desired(&context, Split::PRIMARY).err()
+        let refused = self.desired(&context, Split::PRIMARY).err();
+        refused.filter(|refused| !matches!(refused, Refused::Source(_)))
     }
 
     /// The writes that bring the objects to this split; empty where nothing differs.
@@ -239,6 +281,7 @@ impl Provider {
         let desired = self.desired(context, split)?;
         let objects = self.objects(context.canary).into_iter().enumerate().zip(desired);
         Ok(objects
+            .filter(|(_, desired)| !desired.is_null())
             .filter_map(|((at, object), desired)| Write::towards(object, context.at(at), desired))
             .collect())
     }
@@ -271,6 +314,27 @@ impl Refused {
         Self::Field {
             path: path.into(),
             why: why.into(),
+        }
+    }
+}
+
+// === impl Flags ===
+
+impl<'a> Flags<'a> {
+    /// Those of the controller.
+    pub fn of(settings: &'a Settings) -> Self {
+        Self {
+            annotations_prefix: &settings.ingress_annotations_prefix,
+            ingress_class: &settings.ingress_class,
+        }
+    }
+}
+
+impl Default for Flags<'_> {
+    fn default() -> Self {
+        Self {
+            annotations_prefix: "nginx.ingress.kubernetes.io",
+            ingress_class: "",
         }
     }
 }

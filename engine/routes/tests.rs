@@ -1,5 +1,8 @@
 //! The table of providers, and the provider without objects.
 
+mod ingresses;
+pub(in crate::routes) mod play;
+
 use super::*;
 
 fn canary(spec: &Value, status: &Value) -> Canary {
@@ -22,6 +25,15 @@ fn providers_by_name() {
         ("kubernetes:v1", None),
         ("istio", Some("istio")),
         ("istio:service", None),
+        ("nginx", Some("nginx")),
+        ("nginx:v1", None),
+        ("traefik", Some("traefik")),
+        ("contour", Some("contour")),
+        ("skipper", Some("skipper")),
+        ("apisix", Some("apisix")),
+        ("gloo", Some("gloo")),
+        ("gloo:v1", Some("gloo")),
+        ("gloop", None),
         ("supergloo", None),
         ("", None),
     ];
@@ -94,6 +106,7 @@ fn kubernetes_has_no_objects() {
             current: Vec::new(),
             selector_key: Some("app"),
             entropy: 0,
+            flags: Flags::default(),
         };
         assert_eq!(provider.observed(&context), Ok(expected));
         assert_eq!(provider.accepted(&context), Ok(()));

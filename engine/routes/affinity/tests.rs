@@ -24,6 +24,7 @@ fn context<'a>(canary: &'a Canary, live: Option<&'a Value>, entropy: u64) -> Con
         current: vec![live],
         selector_key: None,
         entropy,
+        flags: crate::routes::Flags::default(),
     }
 }
 

@@ -35,6 +35,7 @@ fn context<'a>(canary: &'a Canary, current: &'a [Value]) -> Context<'a> {
         current: seen,
         selector_key: Some("app"),
         entropy: 7,
+        flags: crate::routes::Flags::default(),
     }
 }
 

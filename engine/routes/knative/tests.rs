@@ -25,6 +25,7 @@ fn over<T>(phase: &str, service: &Value, ask: impl FnOnce(&Context<'_>) -> T) ->
         current: vec![Some(service)],
         selector_key: None,
         entropy: 0,
+        flags: crate::routes::Flags::default(),
     })
 }
 
@@ -116,6 +117,7 @@ fn what_cannot_be_read_is_no_split() {
         current: vec![None],
         selector_key: None,
         entropy: 0,
+        flags: crate::routes::Flags::default(),
     };
     assert_eq!(
         PROVIDER.writes(&nothing, Split::PRIMARY).unwrap(),
