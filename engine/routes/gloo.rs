@@ -115,7 +115,9 @@ fn route_table(context: &Context<'_>, split: Split) -> Result<Value, Refused> {
     };
     let before = current.map_or(&Value::Null, |object| &object["spec"]["routes"]);
     let mut routes = keeping_unknown(routes, before, &shape);
-    routes.iter_mut().for_each(|route| mirror(route, canary, split));
+    for route in &mut routes {
+        mirror(route, canary, split);
+    }
 
     let base = current.cloned().unwrap_or_else(|| context.fresh(&reference(canary)));
     let mut object = context.dressed(base, service);

@@ -259,9 +259,8 @@ fn keep_route(cx: &mut Cx<'_>, release: &mut Release) -> Flow<()> {
 /// What the route was made from may go, or lose the place for it, while nothing runs. A run is held by `accepted`.
 fn tell_lost_source(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
     let current = route_objects(cx, release)?;
-    let lost = match release.provider.accepted(&context(cx, release, &current)) {
-        Err(Unready::Source(why)) => why,
-        _ => return prepare::take_back(cx, prepare::NO_SOURCE),
+    let Err(Unready::Source(lost)) = release.provider.accepted(&context(cx, release, &current)) else {
+        return prepare::take_back(cx, prepare::NO_SOURCE);
     };
     if outage::is_on_its_way(cx.phase) {
         return Ok(());

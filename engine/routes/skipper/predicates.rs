@@ -41,13 +41,12 @@ fn parts(given: &str) -> Vec<&str> {
             _ if is_escaped => is_escaped = false,
             Some(_) if letter == '\\' => is_escaped = true,
             Some(quote) if letter == quote => inside = None,
-            Some(_) => {}
             None if ['"', '/', '`'].contains(&letter) => inside = Some(letter),
             None if at >= from && given[at..].starts_with(AND) => {
                 parts.push(&given[from..at]);
                 from = at + AND.len();
             }
-            None => {}
+            _ => {}
         }
     }
     parts.push(&given[from.min(given.len())..]);

@@ -67,7 +67,9 @@ impl Play {
             objects: BTreeMap::new(),
             flags: Flags::default(),
         };
-        objects.iter().for_each(|object| play.put(object.clone()));
+        for object in objects {
+            play.put(object.clone());
+        }
         play
     }
 
