@@ -19,7 +19,7 @@ mod shard;
 pub(crate) mod tests;
 mod view;
 
-use engine::{Kind, ObjectRef, Seen, objects::kinds};
+use engine::{Kind, ObjectRef, Seen, objects::kinds, routes};
 use kube::Client;
 use parking_lot::Mutex;
 use std::{
@@ -38,30 +38,25 @@ pub use shard::Mark;
 use shard::{Listener, Shard};
 pub use view::{Digests, Overlay, Pins, StepView, is_newer};
 
-/// The kinds, and whether only their metadata is watched.
-const KINDS: [(Kind, bool); 21] = [
+/// The kinds that are no provider's, and whether only their metadata is watched.
+const KINDS: [(Kind, bool); 10] = [
     (kinds::CANARY, false),
     (kinds::METRIC_TEMPLATE, false),
     (kinds::ALERT_PROVIDER, false),
     (kinds::DEPLOYMENT, false),
     (kinds::DAEMON_SET, false),
     (kinds::SERVICE, false),
-    (kinds::HTTP_ROUTE, false),
-    (kinds::VIRTUAL_SERVICE, false),
-    (kinds::DESTINATION_RULE, false),
-    (kinds::INGRESS, false),
-    (kinds::TRAEFIK_SERVICE, false),
-    (kinds::HTTP_PROXY, false),
-    (kinds::APISIX_ROUTE, false),
-    (kinds::ROUTE_TABLE, false),
-    (kinds::UPSTREAM, false),
     (kinds::HORIZONTAL_POD_AUTOSCALER, false),
     (kinds::SCALED_OBJECT, false),
-    (kinds::KNATIVE_SERVICE, false),
-    (kinds::KNATIVE_REVISION, false),
     (kinds::CONFIG_MAP, true),
     (kinds::SECRET, true),
 ];
+
+/// All kinds that are watched, those of the traffic providers included, and whether only their metadata is.
+pub fn watched() -> BTreeMap<Kind, bool> {
+    let routes = routes::kinds().into_iter().map(|kind| (kind, false));
+    routes.chain(KINDS).collect()
+}
 
 /// Wakes a canary. Called from watch tasks: it must not block.
 pub type Ring = Arc<dyn Fn() + Send + Sync>;
@@ -105,7 +100,7 @@ impl Caches {
         let settled = Arc::new(settled);
         let mut installed = Installed::new(world.clone(), client.clone());
         let mut shards = BTreeMap::new();
-        for (kind, bare) in KINDS {
+        for (kind, bare) in watched() {
             let shard = Arc::new(Shard::new(kind, bare));
             let feed = Feed {
                 world: world.clone(),

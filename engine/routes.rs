@@ -9,6 +9,7 @@
 mod adoption;
 mod affinity;
 mod apisix;
+mod capabilities;
 mod conditions;
 mod contour;
 mod copied;
@@ -21,6 +22,7 @@ mod knative;
 mod kubernetes;
 mod nginx;
 mod order;
+mod page;
 mod skipper;
 #[cfg(test)]
 mod tests;
@@ -28,25 +30,27 @@ mod traefik;
 
 use crds::{
     Canary,
-    analysis::Strategy,
     service::{HttpMatch, Service},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 use crate::{
-    ObjectRef, Settings, Write, json as tree, objects,
+    ObjectRef, Settings, Write, json as tree,
+    objects::{self, Kind},
     services::{self, BadPort},
 };
 use affinity::Rules;
 
 pub use affinity::Cookies;
+pub use capabilities::Capabilities;
+pub use page::page;
 
-/// The providers, one line each.
-const PROVIDERS: [&Provider; 10] = [
+/// The providers, one line each, in the order of docs/providers.md.
+const PROVIDERS: &[&Provider] = &[
     &gateway_api::V1,
     &istio::PROVIDER,
-    &kubernetes::PROVIDER,
     &knative::PROVIDER,
     &nginx::PROVIDER,
     &traefik::PROVIDER,
@@ -54,6 +58,7 @@ const PROVIDERS: [&Provider; 10] = [
     &skipper::PROVIDER,
     &apisix::PROVIDER,
     &gloo::PROVIDER,
+    &kubernetes::PROVIDER,
 ];
 
 /// How traffic is shared, in percent; `primary` and `canary` sum to 100.
@@ -65,25 +70,6 @@ pub struct Split {
     pub canary: i64,
     /// Whether the canary gets a copy of requests, too.
     pub mirrored: bool,
-}
-
-/// What a provider can do. The caller refuses what it cannot, instead of sending everybody to the canary (RM-3, RM-4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent abilities, each read on its own"
-)]
-pub struct Capabilities {
-    /// Shares traffic by weight.
-    pub weights: bool,
-    /// Sends matched requests to the canary (`analysis.match`).
-    pub ab: bool,
-    /// Mirrors requests to the canary.
-    pub mirror: bool,
-    /// Mirrors a part of the requests (`analysis.mirrorWeight`).
-    pub mirror_percentage: bool,
-    /// Keeps users on their side with cookies (`analysis.sessionAffinity`).
-    pub affinity: bool,
 }
 
 /// What a provider sees.
@@ -115,14 +101,21 @@ pub struct Flags<'a> {
 pub struct Provider {
     /// Its name in `spec.provider`.
     pub name: &'static str,
+    /// Whose traffic it is, in a few words: for docs/providers.md.
+    pub about: &'static str,
     /// What it can do.
     pub capabilities: Capabilities,
+    /// The kinds of its objects. They are watched, and deploy/kustomize/base/rbac.yaml must allow to write them.
+    pub kinds: &'static [Kind],
+    /// What its owner should know beyond the table, in full sentences; may be empty.
+    pub notes: &'static str,
     /// Whether it answers to this value of `spec.provider` or `-mesh-provider`.
     claims: fn(&str) -> bool,
     objects: fn(&Canary) -> Vec<ObjectRef>,
     desired: fn(&Context<'_>, Split, &Rules) -> Result<Vec<Value>, Refused>,
     observed: fn(&Context<'_>) -> Result<Split, Unready>,
     accepted: fn(&Context<'_>) -> Result<(), Unready>,
+    /// The objects as they were before the Canary, in the order of `objects`; `None` for one that stays, null for one that is deleted.
     reverted: fn(&Context<'_>) -> Vec<Option<Value>>,
 }
 
@@ -171,7 +164,17 @@ pub enum Unready {
 
 /// The provider that answers to this name (routers-mesh.md 0.3). `None` for any other: nothing falls back to Istio here (RM-13).
 pub fn provider(name: &str) -> Option<&'static Provider> {
-    PROVIDERS.into_iter().find(|provider| (provider.claims)(name))
+    PROVIDERS.iter().copied().find(|provider| (provider.claims)(name))
+}
+
+/// All providers, in the order of docs/providers.md.
+pub fn providers() -> &'static [&'static Provider] {
+    PROVIDERS
+}
+
+/// The kinds of all providers, each once.
+pub fn kinds() -> BTreeSet<Kind> {
+    PROVIDERS.iter().flat_map(|provider| provider.kinds).copied().collect()
 }
 
 /// What to tell the owner of a Canary whose provider is unknown.
@@ -183,7 +186,9 @@ pub fn hint(name: &str) -> String {
         "gatewayapi" => "provider \"gatewayapi\" needs a version: use gatewayapi:v1".to_owned(),
         "none" => "provider \"none\" does not exist: use kubernetes for blue/green without a mesh".to_owned(),
         "supergloo" => {
-            "provider \"supergloo\" went with the project of that name: use the provider of your mesh".to_owned()
+            "provider \"supergloo\" went with the project of that name: use gloo for the gateway, or the provider of the mesh behind it \
+             (istio, linkerd, appmesh:v1beta2)"
+                .to_owned()
         }
         planned if crds::PROVIDERS.contains(&planned) => {
             format!("provider {planned:?} is not supported by this version; supported are {known}")
@@ -231,15 +236,6 @@ impl Split {
 // === impl Provider ===
 
 impl Provider {
-    /// Whether it can run this kind of analysis.
-    pub fn supports(&self, strategy: Strategy) -> bool {
-        match strategy {
-            Strategy::Canary => self.capabilities.weights,
-            Strategy::AbTesting => self.capabilities.ab,
-            Strategy::BlueGreen => true,
-        }
-    }
-
     /// The objects that carry the route, in the order in which they are written; behind them those that are only read.
     pub fn objects(&self, canary: &Canary) -> Vec<ObjectRef> {
         (self.objects)(canary)
@@ -302,7 +298,10 @@ impl Provider {
         let objects = self.objects(context.canary).into_iter().enumerate();
         objects
             .zip((self.reverted)(context))
-            .filter_map(|((at, object), desired)| Write::towards(object, context.at(at), desired?))
+            .filter_map(|((at, object), desired)| match desired? {
+                Value::Null => Write::removal(object, context.at(at)),
+                desired => Write::towards(object, context.at(at), desired),
+            })
             .collect()
     }
 }

@@ -330,6 +330,15 @@ impl Write {
             },
         })
     }
+
+    /// The write that deletes `current`; none where there is nothing.
+    pub fn removal(object: ObjectRef, current: Option<&Value>) -> Option<Self> {
+        let uid = current?["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        Some(Self {
+            object,
+            act: Act::Delete { uid },
+        })
+    }
 }
 
 // === impl Event ===

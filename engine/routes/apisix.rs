@@ -23,13 +23,16 @@ const WEIGHT_DEFAULT: i64 = 100;
 /// The provider.
 pub(super) const PROVIDER: Provider = Provider {
     name: "apisix",
+    about: "Apache APISIX",
     capabilities: Capabilities {
         weights: true,
         ab: true,
-        mirror: false,
-        mirror_percentage: false,
-        affinity: false,
+        revert: true,
+        ..Capabilities::NONE
     },
+    kinds: &[kinds::APISIX_ROUTE],
+    notes: "`spec.routeRef` names the ApisixRoute; it is never changed: a copy of its rules that lead to the apex, `<route>-<apex>-canary`, \
+            comes before them.",
     claims: |name| name == "apisix",
     objects,
     desired: |context, split, sticky| Ok(vec![desired(context, split, sticky)?]),

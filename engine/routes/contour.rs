@@ -26,14 +26,21 @@ const LINKERD: &str = "l5d-dst-override";
 /// The provider.
 pub(super) const PROVIDER: Provider = Provider {
     name: "contour",
+    about: "Contour",
     capabilities: Capabilities {
         weights: true,
         ab: true,
         mirror: true,
         mirror_percentage: true,
-        // A response policy replaces the application's own cookies.
-        affinity: false,
+        retries: true,
+        timeouts: true,
+        revert: true,
+        // No affinity: a response policy replaces the application's own cookies.
+        ..Capabilities::NONE
     },
+    kinds: &[kinds::HTTP_PROXY],
+    notes: "A root HTTPProxy of the user's includes the one with the name of the apex. Its class is the flag `-ingress-class`, or the \
+            annotation `projectcontour.io/ingress.class` in `service.apex.annotations`.",
     claims: |name| name == "contour",
     objects: |canary| vec![reference(canary)],
     desired: |context, split, sticky| Ok(vec![desired(context, split, sticky)?]),

@@ -27,13 +27,18 @@ const SHADOW: &str = "shadowing";
 /// The provider.
 pub(super) const PROVIDER: Provider = Provider {
     name: "gloo",
+    about: "Gloo Edge",
     capabilities: Capabilities {
         weights: true,
         ab: true,
         mirror: true,
         mirror_percentage: true,
-        affinity: false,
+        revert: true,
+        ..Capabilities::NONE
     },
+    kinds: &[kinds::ROUTE_TABLE, kinds::UPSTREAM],
+    notes: "A VirtualService of the user's delegates to the RouteTable with the name of the apex. `spec.upstreamRef` names an Upstream whose \
+            settings are taken over.",
     // Any suffix goes (routers-ingress.md 0.1).
     claims: |name| name == "gloo" || name.starts_with("gloo:"),
     objects,

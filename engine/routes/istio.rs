@@ -21,13 +21,24 @@ const VIRTUAL_SERVICE: usize = 2;
 /// The provider.
 pub(super) const PROVIDER: Provider = Provider {
     name: "istio",
+    about: "Istio, sidecars and gateways",
     capabilities: Capabilities {
         weights: true,
         ab: true,
         mirror: true,
         mirror_percentage: true,
         affinity: true,
+        headers: true,
+        retries: true,
+        timeouts: true,
+        cors: true,
+        delegation: true,
+        revert: true,
+        grpc: true,
+        tcp: true,
     },
+    kinds: &[kinds::VIRTUAL_SERVICE, kinds::DESTINATION_RULE],
+    notes: "With `service.appProtocol: tcp` only weights are there; what needs HTTP is refused.",
     claims: |name| name == "istio",
     objects: |canary| {
         let rule = |name: &str| kinds::DESTINATION_RULE.named(canary.namespace(), name);

@@ -18,13 +18,18 @@ const SHARE: &str = "aviary/canary-share";
 /// The provider.
 pub(super) const PROVIDER: Provider = Provider {
     name: "nginx",
+    about: "the NGINX Ingress controller",
     capabilities: Capabilities {
         weights: true,
         ab: true,
-        mirror: false,
-        mirror_percentage: false,
-        affinity: false,
+        revert: true,
+        ..Capabilities::NONE
     },
+    kinds: &[kinds::INGRESS],
+    notes: "`spec.ingressRef` names the Ingress; it is never changed: a copy of its paths to the apex, `<ingress>-canary`, carries the \
+            canary's annotations, whose prefix is the flag `-ingress-annotations-prefix`. A/B testing knows one header and one cookie (by \
+            its name; its value must be `always`), either of which is enough; of several Canaries on one Ingress the later ones have copies \
+            `<ingress>-<apex>-canary`.",
     claims: |name| name == "nginx",
     objects: ingress::objects,
     desired,

@@ -23,13 +23,16 @@ const READ: &str = "zalando.org/";
 /// The provider.
 pub(super) const PROVIDER: Provider = Provider {
     name: "skipper",
+    about: "Skipper",
     capabilities: Capabilities {
         weights: true,
         ab: true,
-        mirror: false,
-        mirror_percentage: false,
-        affinity: false,
+        revert: true,
+        ..Capabilities::NONE
     },
+    kinds: &[kinds::INGRESS],
+    notes: "`spec.ingressRef` names the Ingress; it is never changed: a copy of its paths to the apex carries the weights. In A/B testing \
+            all conditions hold together, in one entry of `analysis.match`.",
     claims: |name| name == "skipper",
     objects: ingress::objects,
     desired,

@@ -17,14 +17,16 @@ const WEIGHT_DEFAULT: i64 = 1;
 /// The provider.
 pub(super) const PROVIDER: Provider = Provider {
     name: "traefik",
+    about: "Traefik's IngressRoutes",
     capabilities: Capabilities {
         weights: true,
-        // Requests are matched by the IngressRoute, which is the user's own.
-        ab: false,
-        mirror: false,
-        mirror_percentage: false,
-        affinity: false,
+        revert: true,
+        // No A/B testing: requests are matched by the IngressRoute, which is the user's own.
+        ..Capabilities::NONE
     },
+    kinds: &[kinds::TRAEFIK_SERVICE],
+    notes: "The user's IngressRoute leads to the TraefikService with the name of the apex. Requests are matched by the IngressRoute, so \
+            there is no A/B testing.",
     claims: |name| name == "traefik",
     objects: |canary| vec![reference(canary)],
     desired: |context, split, sticky| Ok(vec![desired(context, split, sticky)?]),

@@ -184,24 +184,11 @@ fn beyond(provider: &routes::Provider, canary: &Canary) -> Vec<String> {
             spec.target_ref.name
         ));
     }
+    let missing = can.missing(canary).into_iter();
+    found.extend(missing.map(|(path, why)| format!("spec.{path}: the provider is {name}, and {why}; remove it")));
     let Some(analysis) = canary.spec.analysis.as_ref().filter(|_| !canary.spec.skips_analysis()) else {
         return found;
     };
-    if !analysis.matches.is_empty() && !can.ab {
-        found.push(format!(
-            "spec.analysis.match: provider {name} cannot tell requests apart, so there is no A/B testing; remove it"
-        ));
-    }
-    if analysis.session_affinity.is_some() && !can.affinity {
-        found.push(format!(
-            "spec.analysis.sessionAffinity: this version does not support it with provider {name}; remove it"
-        ));
-    }
-    if analysis.mirror == Some(true) && !can.mirror {
-        found.push(format!(
-            "spec.analysis.mirror: requests cannot be mirrored with provider {name}; remove it"
-        ));
-    }
     if analysis.mirror == Some(true) && analysis.strategy() == Strategy::AbTesting {
         found
             .push("spec.analysis.mirror: in an A/B test the chosen requests go to the canary itself; remove it".into());

@@ -90,6 +90,17 @@ fn what_the_provider_cannot_do_is_refused() {
     refused(&spec, "service.delegation");
 }
 
+/// Options that a provider leaves out stop nothing; each run tells them once.
+#[test]
+fn what_has_no_effect_is_told_at_the_start_of_a_run() {
+    let mut model = released(&json!({"service": {"retries": {"attempts": 3}, "delegation": true, "timeout": "3s"}}));
+    finish(&mut model);
+    assert_eq!(model.phase(), Phase::Succeeded);
+    let told = "Without effect with the provider gatewayapi:v1: spec.service.retries, spec.service.delegation";
+    let warnings = model.events.iter().filter(|event| event.message == told);
+    assert_eq!(warnings.count(), 1);
+}
+
 #[test]
 fn a_missing_target_is_told_and_waited_for() {
     let mut model = model(&json!({}), "100", "0.2");
