@@ -137,7 +137,8 @@ fn changes_something(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
 }
 
 fn stays_at_home(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
-    if write.object.namespace != input.canary.namespace() {
+    // A kind without namespaces has its route's name to itself.
+    if write.object.kind.is_namespaced() && write.object.namespace != input.canary.namespace() {
         found.push(Violation {
             id: OWN_NAMESPACE,
             what: format!("{} is outside the namespace", write.object),
@@ -169,6 +170,7 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
             canary: input.canary,
             current,
             selector_key: None,
+            selector_value: None,
             entropy: 0,
             flags: Flags::of(input.settings),
         };

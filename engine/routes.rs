@@ -9,6 +9,7 @@
 mod adoption;
 mod affinity;
 mod apisix;
+mod app_mesh;
 mod capabilities;
 mod conditions;
 mod contour;
@@ -20,10 +21,12 @@ mod istio;
 mod kept;
 mod knative;
 mod kubernetes;
+mod kuma;
 mod nginx;
 mod order;
 mod page;
 mod skipper;
+mod smi;
 #[cfg(test)]
 mod tests;
 mod traefik;
@@ -50,7 +53,16 @@ pub use page::page;
 /// The providers, one line each, in the order of docs/providers.md.
 const PROVIDERS: &[&Provider] = &[
     &gateway_api::V1,
+    &gateway_api::V1BETA1,
     &istio::PROVIDER,
+    &smi::LINKERD,
+    &smi::OSM,
+    &smi::V1ALPHA1,
+    &smi::V1ALPHA2,
+    &smi::V1ALPHA3,
+    &kuma::PROVIDER,
+    &app_mesh::V1BETA2,
+    &app_mesh::V1BETA1,
     &knative::PROVIDER,
     &nginx::PROVIDER,
     &traefik::PROVIDER,
@@ -81,6 +93,8 @@ pub struct Context<'a> {
     pub current: Vec<Option<&'a Value>>,
     /// Key of the selector label. Where the Canary has a `service.apex` block, the route carries `<key>: <apex>` (routers-mesh.md 0.5).
     pub selector_key: Option<&'a str>,
+    /// Value of that label on the target's pods; the primary's carry `<value>-primary`.
+    pub selector_value: Option<&'a str>,
     /// Chance for the value of a new cookie; the same at every replay of one step. Reading an object needs none.
     pub entropy: u64,
     /// What the command line says.
@@ -219,11 +233,12 @@ impl Split {
         }
     }
 
-    /// From weights that are shares of their sum; `None` where there is no sum to share.
-    fn shared(primary: i64, canary: i64) -> Option<Self> {
+    /// The split of these shares, whatever their sum; `None` where both are nothing.
+    pub(crate) fn of_shares(primary: i64, canary: i64) -> Option<Self> {
+        let (primary, canary) = (primary.max(0), canary.max(0));
         let total = primary.saturating_add(canary);
-        let is_whole = primary >= 0 && canary >= 0 && total > 0;
-        is_whole.then(|| Self::of(canary.saturating_mul(100).saturating_add(total / 2) / total))
+        let percent = || canary.saturating_mul(100).saturating_add(total / 2) / total;
+        (total > 0).then(|| Self::of(percent()))
     }
 
     /// The same with copies of requests for the canary.
@@ -265,6 +280,7 @@ impl Provider {
             canary,
             current: vec![None; self.objects(canary).len()],
             selector_key: None,
+            selector_value: None,
             entropy: 0,
             flags: Flags::default(),
         };
@@ -377,17 +393,15 @@ impl<'a> Context<'a> {
         object
     }
 
-    /// A new object of this reference, owned by the canary, without labels, annotations and spec.
+    /// A new object of this reference, owned by the canary, without labels, annotations and spec. What belongs to the whole cluster cannot be
+    /// owned by what is in a namespace.
     fn fresh(&self, object: &ObjectRef) -> Value {
-        json!({
-            "apiVersion": object.kind.api_version(),
-            "kind": object.kind.kind,
-            "metadata": {
-                "name": object.name,
-                "namespace": object.namespace,
-                "ownerReferences": [objects::owner_reference(self.canary)],
-            },
-        })
+        let mut metadata = json!({ "name": object.name });
+        if object.kind.is_namespaced() {
+            metadata["namespace"] = json!(object.namespace);
+            metadata["ownerReferences"] = json!([objects::owner_reference(self.canary)]);
+        }
+        json!({"apiVersion": object.kind.api_version(), "kind": object.kind.kind, "metadata": metadata})
     }
 }
 

@@ -23,6 +23,7 @@ impl Model {
                 canary: &canary,
                 current,
                 selector_key: None,
+                selector_value: None,
                 entropy: 0,
                 flags: Flags::of(&self.settings),
             };

@@ -217,7 +217,7 @@ fn observed(context: &Context<'_>) -> Result<Split, Unready> {
     let shares = |rule: &Value| {
         let primary = backend(rule, &canary.spec.primary_service_name())?;
         let target = backend(rule, &canary.spec.canary_service_name())?;
-        Split::shared(weight(primary), weight(target))
+        Split::of_shares(weight(primary), weight(target))
     };
     let split = rules(object).iter().find_map(shares);
     split.ok_or_else(|| Unready::NoSplit(shown(canary, COPY)))

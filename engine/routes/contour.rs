@@ -169,7 +169,7 @@ fn observed(context: &Context<'_>) -> Result<Split, Unready> {
     let shares = |route: &Value| {
         let primary = weight_of(route, &canary.spec.primary_service_name())?;
         let share = weight_of(route, &canary.spec.canary_service_name()).unwrap_or(0);
-        Split::shared(primary, share)
+        Split::of_shares(primary, share)
     };
     let mut both = routes_of(object)
         .iter()

@@ -60,6 +60,23 @@ pub(super) const V1: Provider = Provider {
     },
 };
 
+/// The same under the name that clusters before Gateway API 1.0 know, and that the peer's Linkerd guide uses. The schemas are one and the
+/// same since 1.0, so nothing is left out: the peer drops timeouts, cross-origin policy and the primary's cookie here (routers-mesh.md 5).
+pub(super) const V1BETA1: Provider = Provider {
+    name: "gatewayapi:v1beta1",
+    about: "the same, in clusters that serve no v1; Linkerd as in Flagger's guide",
+    kinds: &[kinds::HTTP_ROUTE_V1BETA1],
+    notes: "The same code as v1. Before Gateway API 1.0 the server drops timeouts and the cross-origin policy.",
+    claims: |name| name.starts_with("gatewayapi:v1beta1"),
+    objects: |canary| vec![kinds::HTTP_ROUTE_V1BETA1.named(canary.namespace(), canary.spec.apex_name())],
+    desired: |context, split, sticky| {
+        let mut route = desired(context, split, sticky)?;
+        route["apiVersion"] = json!(kinds::HTTP_ROUTE_V1BETA1.api_version());
+        Ok(vec![route])
+    },
+    ..V1
+};
+
 fn reference(canary: &Canary) -> ObjectRef {
     kinds::HTTP_ROUTE.named(canary.namespace(), canary.spec.apex_name())
 }
@@ -211,17 +228,10 @@ fn observed(context: &Context<'_>) -> Result<Split, Unready> {
     let rules = rules_of(route);
     let shares = rules.iter().rev().find_map(|rule| shares(rule, canary));
     let (primary, share) = shares.ok_or_else(|| Unready::NoSplit(reference(canary).to_string()))?;
-    let total = primary.saturating_add(share);
-    if total <= 0 {
-        return Err(Unready::NoSplit(reference(canary).to_string()));
-    }
-    let percent = share.saturating_mul(100).saturating_add(total / 2) / total;
+    let split = Split::of_shares(primary, share).ok_or_else(|| Unready::NoSplit(reference(canary).to_string()))?;
     let target = canary.spec.canary_service_name();
     let mirrored = rules.iter().any(|rule| filters::mirrors_to(rule, &target));
-    Ok(Split {
-        mirrored,
-        ..Split::of(percent)
-    })
+    Ok(Split { mirrored, ..split })
 }
 
 fn shares(rule: &Value, canary: &Canary) -> Option<(i64, i64)> {

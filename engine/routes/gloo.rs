@@ -193,7 +193,7 @@ fn observed(context: &Context<'_>) -> Result<Split, Unready> {
     let at = reference(canary);
     let object = context.at(ROUTE_TABLE).ok_or_else(|| Unready::Absent(at.to_string()))?;
     let found = routes_of(object).iter().find_map(|route| shares(route, canary));
-    let split = found.and_then(|(primary, share)| Split::shared(primary, share));
+    let split = found.and_then(|(primary, share)| Split::of_shares(primary, share));
     let split = split.ok_or_else(|| Unready::NoSplit(at.to_string()))?;
     let target = upstreams::name(canary, Side::Canary);
     let mirrored = routes_of(object).iter().any(|route| mirrors_to(route, &target));

@@ -96,15 +96,8 @@ fn observed(context: &Context<'_>) -> Result<Split, Unready> {
         .rev()
         .find_map(|route| virtual_service::shares(route, canary));
     let (primary, share) = shares.ok_or_else(|| Unready::NoSplit(at.to_string()))?;
-    let total = primary.saturating_add(share);
-    if total <= 0 {
-        return Err(Unready::NoSplit(at.to_string()));
-    }
-    let percent = share.saturating_mul(100).saturating_add(total / 2) / total;
+    let split = Split::of_shares(primary, share).ok_or_else(|| Unready::NoSplit(at.to_string()))?;
     let target = canary.spec.canary_service_name();
     let mirrored = routes.iter().any(|route| route["mirror"]["host"] == *target);
-    Ok(Split {
-        mirrored,
-        ..Split::of(percent)
-    })
+    Ok(Split { mirrored, ..split })
 }

@@ -87,7 +87,7 @@ fn observed(context: &Context<'_>) -> Result<Split, Unready> {
         return Ok(Split::PRIMARY);
     }
     let shares = weight(spec.primary_service_name()).zip(weight(spec.canary_service_name()));
-    let split = shares.and_then(|(primary, canary)| Split::shared(primary, canary));
+    let split = shares.and_then(|(primary, canary)| Split::of_shares(primary, canary));
     split.ok_or_else(|| {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         Unready::NoSplit(kinds::INGRESS.named(context.canary.namespace(), name).to_string())

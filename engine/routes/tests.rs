@@ -1,6 +1,7 @@
 //! The table of providers, and the provider without objects.
 
 mod ingresses;
+mod laws;
 pub(in crate::routes) mod play;
 
 use super::*;
@@ -20,7 +21,13 @@ fn providers_by_name() {
         ("gatewayapi:v1alpha2", Some("gatewayapi:v1")),
         ("kubernetes", Some("kubernetes")),
         // Not mistaken for v1, and nothing falls back to Istio (RM-13).
-        ("gatewayapi:v1beta1", None),
+        ("gatewayapi:v1beta1", Some("gatewayapi:v1beta1")),
+        ("gatewayapi:v1beta1-x", Some("gatewayapi:v1beta1")),
+        ("appmesh", Some("appmesh")),
+        ("appmesh:v1beta1", Some("appmesh")),
+        ("appmesh:v1beta2", Some("appmesh:v1beta2")),
+        ("appmesh:v1", None),
+        ("kuma", Some("kuma")),
         ("gatewayapi", None),
         ("kubernetes:v1", None),
         ("istio", Some("istio")),
@@ -50,13 +57,12 @@ fn providers_by_name() {
 fn hints_say_what_to_do() {
     let cases = [
         ("gatewayapi", "use gatewayapi:v1"),
-        (
-            "kuma",
-            "not supported by this version; supported are gatewayapi:v1, istio, knative",
-        ),
         ("supergloo", "use gloo for the gateway, or the provider of the mesh"),
         ("none", "use kubernetes"),
-        ("ngins", "not known; supported are gatewayapi:v1, istio, knative"),
+        (
+            "ngins",
+            "not known; supported are gatewayapi:v1, gatewayapi:v1beta1, istio",
+        ),
         ("", "no provider is set"),
     ];
     for (name, part) in cases {
@@ -96,6 +102,7 @@ fn kubernetes_has_no_objects() {
             canary: &canary,
             current: Vec::new(),
             selector_key: Some("app"),
+            selector_value: Some("app"),
             entropy: 0,
             flags: Flags::default(),
         };

@@ -99,6 +99,6 @@ fn observed(context: &Context<'_>) -> Result<Split, Unready> {
     let object = context.at(0).ok_or_else(|| Unready::Absent(at.to_string()))?;
     let share = weight_of(object, &canary.spec.canary_service_name()).unwrap_or(0);
     let split =
-        weight_of(object, &canary.spec.primary_service_name()).and_then(|primary| Split::shared(primary, share));
+        weight_of(object, &canary.spec.primary_service_name()).and_then(|primary| Split::of_shares(primary, share));
     split.ok_or_else(|| Unready::NoSplit(at.to_string()))
 }

@@ -396,6 +396,7 @@ fn context<'c>(cx: &Cx<'c>, release: &'c Release, current: &'c [Option<Arc<Value
         canary: cx.canary,
         current: current.iter().map(|object| object.as_deref()).collect(),
         selector_key: Some(release.target.selector.key.as_str()).filter(|key| !key.is_empty()),
+        selector_value: Some(release.target.selector.value.as_str()).filter(|value| !value.is_empty()),
         entropy: cx.entropy,
         flags: Flags::of(cx.settings),
     }

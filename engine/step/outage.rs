@@ -152,6 +152,7 @@ fn route(cx: &mut Cx<'_>, wanted: Split) -> Flow<()> {
         canary: cx.canary,
         current: seen.iter().map(|seen| seen.present().map(|object| &**object)).collect(),
         selector_key: None,
+        selector_value: None,
         entropy: cx.entropy,
         flags: Flags::of(cx.settings),
     };

@@ -159,6 +159,7 @@ fn revert_route(cx: &mut Cx<'_>) -> Flow<()> {
         canary: cx.canary,
         current: seen.iter().map(|seen| seen.present().map(|object| &**object)).collect(),
         selector_key: None,
+        selector_value: None,
         entropy: cx.entropy,
         flags: Flags::of(cx.settings),
     };

@@ -89,6 +89,7 @@ impl Play {
             canary: &self.canary,
             current: objects.iter().map(|at| self.objects.get(at)).collect(),
             selector_key: Some("app"),
+            selector_value: None,
             entropy: 7,
             flags: self.flags,
         }
