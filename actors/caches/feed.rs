@@ -187,11 +187,11 @@ impl Feed {
     /// Until it is worth trying again: at once when its CRD appears or changes, else after a while.
     async fn wait_for_kind(&mut self, pace: &mut Pace, misses: &mut Misses) {
         let known = *self.installed.borrow_and_update();
-        let missed = misses.another(known);
+        let tries = misses.another(known);
         let pause = match known {
             Presence::Absent => return until(&mut self.installed, |presence| presence != Presence::Absent).await,
             Presence::Unknown => PROBE,
-            Presence::Present(_) if missed > MISSES_MAX => QUIET,
+            Presence::Present(_) if tries > MISSES_MAX => QUIET,
             Presence::Present(_) => pace.next(&self.world),
         };
         tokio::select! {

@@ -10,7 +10,7 @@ mod tests;
 use crds::Canary;
 use serde_json::{Value, json};
 
-use super::{Capabilities, Context, Provider, Refused, Split, Unready, adoption, order};
+use super::{Capabilities, Context, Provider, Refused, Split, Unready, adoption, order, put_or_remove};
 use crate::{ObjectRef, json as tree, objects, objects::kinds, services};
 
 /// Tag by which Kuma knows a Service.
@@ -77,7 +77,12 @@ fn desired(context: &Context<'_>, split: Split) -> Result<Value, Refused> {
     tree::set(&mut route, &["spec", "sources"], json!([{"match": {SERVICE: "*"}}]));
     let root = json!([{"match": tag(canary.spec.apex_name())}]);
     tree::set(&mut route, &["spec", "destinations"], root);
+    // Rules of a route that was there before leave nothing behind (RM-18); what is added to ours stays. A route has a split or a destination.
+    if current.is_some_and(|current| !is_ours(current, canary)) {
+        put_or_remove(&mut route["spec"], "conf", false, Value::Null);
+    }
     tree::set(&mut route, &["spec", "conf", "split"], json!(shares));
+    put_or_remove(&mut route["spec"]["conf"], "destination", false, Value::Null);
     route["spec"] = order::settled(route["spec"].take(), live);
     Ok(route)
 }
@@ -114,8 +119,12 @@ fn elsewhere<'r>(route: &'r Value, canary: &Canary) -> Option<&'r str> {
     other.map(|(_, namespace)| namespace)
 }
 
+/// Nothing can own a route, so what tells is where it leads, or, after a foreign edit of that, the annotations that all our objects carry.
 fn is_ours(route: &Value, canary: &Canary) -> bool {
-    share(route, canary, &canary.spec.primary_service_name()).is_some()
+    let annotations = objects::metadata_map(route, "annotations");
+    let mut marks = objects::GITOPS_ANNOTATIONS.into_iter();
+    let is_marked = marks.all(|(key, value)| annotations.get(key).is_some_and(|found| found == value));
+    is_marked || share(route, canary, &canary.spec.primary_service_name()).is_some()
 }
 
 fn share(route: &Value, canary: &Canary, service: &str) -> Option<i64> {

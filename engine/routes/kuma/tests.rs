@@ -87,6 +87,17 @@ fn a_route_of_our_own_is_deleted() {
     assert_eq!(writes.len(), 1);
     assert_eq!(writes[0].act, Act::Delete { uid: "u1".into() });
     assert_eq!(writes[0].object.to_string(), "TrafficRoute kuma-a");
+
+    // A foreign edit that takes our split away makes it nobody else's.
+    route["spec"]["conf"] = json!({"split": [{"weight": 1, "destination": {"kuma.io/service": "evil"}}]});
+    let mended = PROVIDER
+        .desired(&context(&canary, Some(&route)), Split::PRIMARY)
+        .unwrap()
+        .remove(0);
+    assert_eq!(
+        mended["metadata"]["annotations"],
+        made(&canary, Split::PRIMARY)["metadata"]["annotations"]
+    );
 }
 
 /// RM-1, RM-19: foreign labels of Kuma, foreign settings and the weights stay.
@@ -114,6 +125,21 @@ fn repair_keeps_the_weights() {
         "kuma-a_test_svc_9898"
     );
     assert_eq!(PROVIDER.observed(&context(&canary, Some(&mended))), Ok(Split::of(40)));
+}
+
+/// RM-18, RM-21.
+#[test]
+fn a_users_route_is_replaced_and_comes_back() {
+    let canary = canary();
+    let conf = json!({"destination": {"kuma.io/service": "mine"}, "http": [{"match": {"path": {"prefix": "/"}}}]});
+    let theirs = json!({"mesh": "prod", "metadata": {"name": "kuma-a"}, "spec": {"conf": conf}});
+    let route = PROVIDER
+        .desired(&context(&canary, Some(&theirs)), Split::of(40))
+        .unwrap()
+        .remove(0);
+    assert_eq!(route["spec"], made(&canary, Split::of(40))["spec"]);
+    let back = (PROVIDER.reverted)(&context(&canary, Some(&route))).remove(0).unwrap();
+    assert_eq!(back["spec"], theirs["spec"]);
 }
 
 #[test]
