@@ -1,6 +1,6 @@
-//! What must hold at every step, written once with ids. Checked by the model after every call of `step`, by the tests that explore it,
-//! and in production as a counter (peers.md 5.2). S1, S2, S3, S5, S7 and L2 are here. S4 is the election's, S6 `begin::take_over`'s;
-//! L1 and L4 are properties of whole runs (`step/tests/explore.rs`, `step/tests/crash.rs`), L3 and L5 of the actors.
+//! What must hold, written once with ids (peers.md 5.2). S1, S2, S3, S5, S6, S7 and L2 are about a step: checked by the model after
+//! every call of `step`, by the tests that explore it, and in production as a counter. S4, L1, L3, L4 and L5 are about whole runs
+//! ([`runs`]) and asked by the search, the crash tests and the simulation.
 
 use crds::{Canary, CanaryStatus, Phase};
 use jiff::{SignedDuration, Timestamp};
@@ -15,13 +15,15 @@ use crate::{
     routes::{self, Context, Flags, Split},
     seam::{Act, Check, Seen, Step, Write},
     settings::INTERVAL_FLOOR,
-    status::{ACCEPTED, HELD},
+    status::{GATEWAY_NOT_ACCEPTED, HELD},
     step::Input,
     workloads::{
         Workload,
         knative::{PRIMARY_REVISION, latest},
     },
 };
+
+pub mod runs;
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,8 +60,10 @@ const SLACK: Duration = Duration::from_mins(1);
 
 /// Check one answer of `step` against what it was told.
 pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
-    let Step::Do { writes, checks } = step else {
-        return Vec::new();
+    let (writes, checks) = match step {
+        Step::Do { writes, checks } => (writes, checks),
+        Step::Done(done) => return runs::upgrade_rests(input, done).into_iter().collect(),
+        Step::Ask(_) => return Vec::new(),
     };
     let mut found = Vec::new();
     rests_while_suspended(input, writes, &mut found);
@@ -75,15 +79,16 @@ pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
 
 /// The phase of a run that has lasted longer than it may (L2). A status is written whenever a run moves, so its age is the time that
 /// nothing has moved: at most until the next check, then until the deadline for pods. Phases that wait for a person by name are
-/// exempt: a gate, a suspension, a spec that was refused.
+/// exempt: a gate, a suspension.
 pub fn overdue(canary: &Canary, watched_since: Option<Timestamp>, now: Timestamp) -> Option<Violation> {
     let status = canary.status.as_ref()?;
     let runs = matches!(
         status.phase,
         Phase::Initializing | Phase::Progressing | Phase::Promoting | Phase::Finalising | Phase::Terminating
     );
-    let is_refused = status.condition(ACCEPTED).is_some_and(|told| told.status == "False");
-    if !runs || is_refused || canary.spec.suspend == Some(true) || status.condition(HELD).is_some() {
+    let held = status.condition(HELD);
+    let waits_for_a_person = held.is_some_and(|held| held.reason != GATEWAY_NOT_ACCEPTED);
+    if !runs || waits_for_a_person || canary.spec.suspend == Some(true) {
         return None;
     }
     let since = status

@@ -112,6 +112,22 @@ pub mod kinds {
 
 /// Kinds whose objects belong to the whole cluster.
 pub const CLUSTER_WIDE: [Kind; 1] = [kinds::TRAFFIC_ROUTE];
+/// API groups of the objects that meshes and gateways read, which `-kubeconfig-service-mesh` has in a cluster of their own. Ingresses and
+/// Knative's objects belong to the canaries' cluster (RI-24).
+const MESH_GROUPS: [&str; 12] = [
+    "apisix.apache.org",
+    "appmesh.k8s.aws",
+    "gateway.networking.k8s.io",
+    "gateway.solo.io",
+    "gloo.solo.io",
+    "kuma.io",
+    "networking.istio.io",
+    "projectcontour.io",
+    "specs.smi-spec.io",
+    "split.smi-spec.io",
+    "traefik.containo.us",
+    "traefik.io",
+];
 
 /// Annotation value that stops GitOps tools from undoing a generated object (services.md 1).
 pub const GITOPS_ANNOTATIONS: [(&str, &str); 2] = [
@@ -137,6 +153,11 @@ impl Kind {
     /// Whether its objects live in namespaces.
     pub fn is_namespaced(self) -> bool {
         !CLUSTER_WIDE.contains(&self)
+    }
+
+    /// Whether objects of this kind are where the mesh is.
+    pub fn is_of_mesh(self) -> bool {
+        MESH_GROUPS.contains(&self.group)
     }
 
     /// The object of this kind with that name. Where the kind has no namespaces, the namespace is left out.

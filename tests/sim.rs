@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 mod sim {
+    mod alerts;
+    mod apart;
     mod chaos;
     mod crash;
     mod determinism;
@@ -16,6 +18,7 @@ mod sim {
     mod outside;
     mod replicas;
     mod runs;
+    mod servers;
     mod stage;
     mod supervision;
 }

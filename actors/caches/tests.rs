@@ -84,7 +84,7 @@ pub(crate) async fn over<F: Future<Output = ()>>(fake: Fake, test: impl FnOnce(B
         let world = World::single(Timestamp::UNIX_EPOCH, 7);
         let told = Arc::new(Told::default());
         let fleet: Arc<dyn Fleet> = told.clone();
-        let caches = Caches::start(&world, &fake.client(), None, &fleet);
+        let caches = Caches::start(&world, &fake.client().into(), None, &fleet);
         settle().await;
         test(Bench { fake, told, caches }).await;
     };

@@ -198,6 +198,13 @@ pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<
     )))
 }
 
+/// Whether the target's revision is not the one of this run. A hash of the peer's tells nothing.
+pub(super) fn has_moved_on(cx: &Cx<'_>, release: &Release) -> bool {
+    let status = cx.status();
+    let applied = status.last_applied_spec.as_deref().unwrap_or_default();
+    !applied.is_empty() && !revision::is_peers(applied) && applied != release.revision
+}
+
 /// A run that the peer began goes on under our hash, so that a further revision is seen (controller.md 1.7).
 fn adopt(cx: &Cx<'_>, release: &Release) -> Done {
     let draft = cx

@@ -1,6 +1,7 @@
 //! Something that a run cannot do without is gone in the middle of it: its target, a mandatory config, the referenced scaler.
 
 use crds::Phase;
+use jiff::Timestamp;
 
 use super::{Cx, Flow, Pause, context::after, pods, promote, rollback};
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
     alerts::texts as alert,
     routes::{self, Context, Flags, Split},
     seam::{Done, Measure, Seen},
-    status::HELD,
+    status::{GATEWAY_NOT_ACCEPTED, HELD},
 };
 
 /// Whether there is a run that must come to an end (L2). Idle phases wait for what is missing, as long as it takes.
@@ -44,12 +45,19 @@ pub(super) fn without_first_primary(cx: &mut Cx<'_>, cause: &str) -> Pause {
 /// Whether the phase has lasted so long behind an obstacle that it must end (L2). Ends that know more about their phase come first,
 /// at the deadline itself; this one is for what nobody foresaw, an interval later.
 pub(super) fn is_stuck(cx: &Cx<'_>) -> bool {
+    end_of_obstacle(cx).is_some_and(|end| cx.now >= end)
+}
+
+/// When a phase must end that stands before an obstacle. `None` for those that may last: idle ones, and those that a person holds.
+pub(super) fn end_of_obstacle(cx: &Cx<'_>) -> Option<Timestamp> {
     let is_bounded = matches!(
         cx.phase,
         Phase::Initializing | Phase::Progressing | Phase::Promoting | Phase::Finalising
     );
-    let is_held = cx.status().condition(HELD).is_some();
-    is_bounded && !is_held && cx.now >= after(pods::end_of_patience(cx), cx.interval())
+    let held = cx.status().condition(HELD).map(|held| held.reason.clone());
+    let waits_for_a_person = held.is_some_and(|reason| reason != GATEWAY_NOT_ACCEPTED);
+    let lasts = !is_bounded || waits_for_a_person || cx.canary.spec.suspend == Some(true);
+    (!lasts).then(|| after(pods::end_of_patience(cx), cx.interval()))
 }
 
 /// End a phase that cannot be ended properly, because what stands in the way also stands in the way of the traffic. Both versions keep

@@ -1,13 +1,12 @@
 //! Before anything is looked at: what cannot work is refused, what is suspended rests, what is new is registered.
 
 use crds::{Canary, Phase, analysis::Strategy, decode::Unreadable, legacy::Translation, problems::Problem};
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    Cx, Flow, Pause,
-    context::{after, decision, is_outdated},
-    queries, texts,
+    Cx, Flow, Input, Pause,
+    context::{IDLE_RESYNC, after, is_outdated},
+    outage, queries, texts,
 };
 use crate::{
     json::merge_diff,
@@ -31,27 +30,16 @@ const TRANSLATED: &str = "Translated";
 /// Reason of condition `Held` while `spec.suspend` is true.
 const SUSPENDED: &str = "Suspended";
 
-/// Tell the owner of an object that could not even be read. `canary` holds what could be: metadata and status.
-pub fn refused(canary: &Canary, unreadable: &Unreadable, now: Timestamp) -> Done {
-    let message = unreadable.to_string();
-    let phase = canary.status.as_ref().map_or(Phase::New, |status| status.phase);
-    let measures = vec![Measure::Accepted(false)];
-    if is_told(canary, INVALID, &message) {
-        return Done {
-            measures,
-            decision: decision("refuse", "refused before, and unchanged since"),
-            ..Done::default()
-        };
-    }
-    let draft = Draft::of(canary.status.as_ref(), now).observing(canary.metadata.generation);
-    let draft = complaint(draft, INVALID, &message);
+/// Tell the owner of an object that could not even be read. The input's canary holds what could be: metadata and status. A run that is
+/// on its way waits for the mending until its deadline, the default one; there is nobody to tell of its end but by Event.
+pub fn refused(input: Input<'_>, unreadable: &Unreadable) -> Done {
+    let mut cx = Cx::new(input);
+    let Pause::End(done) = refuse(&mut cx, INVALID, unreadable.to_string()) else {
+        return Done::default();
+    };
     Done {
-        status: Some(draft.finish()),
-        events: vec![Event::error(phase, message.clone())],
-        measures,
-        wake: Some(after(now, super::context::IDLE_RESYNC)),
-        decision: decision("refuse", message),
-        ..Done::default()
+        aftermath: None,
+        ..cx.close(*done)
     }
 }
 
@@ -70,15 +58,26 @@ fn complaint(draft: Draft, reason: &str, message: &str) -> Draft {
         .condition(ACCEPTED, "False", reason, message.to_owned())
 }
 
-/// End the step because something cannot work; the owner is told once. What is missing is watched, so mending it is noticed.
+/// End the step because something cannot work; the owner is told once. What is missing is watched, so mending it is noticed. A run
+/// waits for that until its deadline (L2).
 pub(super) fn refuse(cx: &mut Cx<'_>, reason: &str, message: String) -> Pause {
     cx.measure(Measure::Accepted(false));
     if is_told(cx.canary, reason, &message) {
-        return Pause::end(cx.idle("refused, and unchanged since"));
+        if outage::is_stuck(cx) {
+            return outage::stuck(cx, &message);
+        }
+        let mut done = cx.idle("refused, and unchanged since");
+        done.wake = done.wake.into_iter().chain(outage::end_of_obstacle(cx)).min();
+        return Pause::end(done);
     }
     cx.event(Event::error(cx.phase, message.clone()));
     let draft = complaint(cx.draft(), reason, &message);
-    let wake = after(cx.now, super::context::IDLE_RESYNC);
+    let waits = outage::end_of_obstacle(cx).is_some();
+    let wake = if waits {
+        cx.in_an_interval()
+    } else {
+        after(cx.now, IDLE_RESYNC)
+    };
     Pause::end(cx.save("refuse", message, draft, wake))
 }
 
@@ -208,7 +207,7 @@ pub(super) fn hold_while_suspended(cx: &mut Cx<'_>) -> Flow<()> {
             cx.say(texts::SUSPENDED.into());
             let message = "spec.suspend is true: nothing is read, corrected or advanced.".to_owned();
             let draft = cx.draft().without(HELD).condition(HELD, "True", SUSPENDED, message);
-            cx.save("hold", "suspended", draft, after(cx.now, super::context::IDLE_RESYNC))
+            cx.save("hold", "suspended", draft, after(cx.now, IDLE_RESYNC))
         }
         (false, true) => cx.save("resume", "no longer suspended", cx.draft().without(HELD), cx.now),
     };
@@ -217,13 +216,15 @@ pub(super) fn hold_while_suspended(cx: &mut Cx<'_>) -> Flow<()> {
 
 /// Say in the status that this generation has been seen: GitOps tools wait for it (kstatus). Nothing has moved.
 pub(super) fn observe(cx: &Cx<'_>, why: &str) -> Done {
-    let wake = after(cx.now, super::context::IDLE_RESYNC);
+    let wake = after(cx.now, IDLE_RESYNC);
     cx.save("observe", why, cx.draft().unmoved(), wake)
 }
 
-/// Add or remove the finalizer as `revertOnDeletion` says, by a patch of the metadata alone (W-49).
+/// Add or remove the finalizer as `revertOnDeletion` says, or `-revert-on-deletion` where it says nothing (W-18), by a patch of the
+/// metadata alone (W-49).
 pub(super) fn keep_finalizer(cx: &mut Cx<'_>) -> Flow<()> {
-    let wanted = cx.canary.spec.revert_on_deletion == Some(true);
+    let asked = cx.canary.spec.revert_on_deletion;
+    let wanted = asked.unwrap_or(cx.settings.revert_on_deletion);
     let write = finalizer_write(cx, wanted);
     cx.write([write]).map(drop)
 }

@@ -69,7 +69,14 @@ impl Lab {
             println!("skipped: AVIARY_CLUSTER_ENV names no control plane (tests/controlplane/up)");
             return None;
         };
-        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let lab = Self::at(&file).await;
+        lab.clean().await;
+        Some(lab)
+    }
+
+    /// The control plane that this file describes, as it is.
+    pub(crate) async fn at(file: &str) -> Self {
+        let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
         let pairs = text.lines().filter_map(|line| line.split_once('='));
         let env: BTreeMap<String, String> = pairs.map(|(name, value)| (name.into(), value.into())).collect();
         drop(rustls::crypto::ring::default_provider().install_default()); // an error means that it is there already
@@ -77,9 +84,7 @@ impl Lab {
         let options = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
         let client = Client::try_from(config).unwrap();
-        let lab = Self { env, client };
-        lab.clean().await;
-        Some(lab)
+        Self { env, client }
     }
 
     /// A value of the env file.

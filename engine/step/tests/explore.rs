@@ -11,11 +11,10 @@ use std::{collections::BTreeSet, rc::Rc};
 
 use super::fixture::*;
 use crate::{
-    invariants::overdue,
+    invariants::{overdue, runs},
     json::merge,
     model::{End, Model},
 };
-use crds::Phase;
 use fingerprint::fingerprint;
 use moves::{Answers, Move, broken, play, stepped};
 
@@ -71,7 +70,6 @@ const WORKING: Answers = Answers {
     gate: 200,
     metric: "100",
 };
-const ENDS: [Phase; 3] = [Phase::Initialized, Phase::Succeeded, Phase::Failed];
 
 fn disturbances() -> Vec<Move> {
     let mut moves = vec![
@@ -80,6 +78,8 @@ fn disturbances() -> Vec<Move> {
         Move::Scale(0),
         Move::Suspend(true),
         Move::Suspend(false),
+        Move::Spoil(true),
+        Move::Spoil(false),
         Move::DeleteRoute,
         Move::Weights(70),
         Move::Gate(403),
@@ -245,6 +245,9 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
     if model.canary().spec.suspend == Some(true) {
         model.edit(&canary, &json!({"spec": {"suspend": false}}));
     }
+    if model.canary().spec.autoscaler_ref.is_some() {
+        model.edit(&canary, &json!({"spec": {"autoscalerRef": null}}));
+    }
     broken(&mut model, true, &Value::Null);
     broken(&mut model, false, &Value::Null);
     let mut passed = Vec::new();
@@ -272,18 +275,14 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
         }
         let rests = done.decision.verb == "idle";
         if rests {
-            assert!(
-                ENDS.contains(&model.phase()),
-                "rests in {}: {}",
-                model.phase(),
-                told(from)
-            );
+            assert_eq!(runs::came_to_an_end(model.phase()), None, "{}", told(from));
             map.good.extend(passed);
             return;
         }
         model.now = done.wake.unwrap_or(model.now).max(model.now);
     }
-    panic!("no end: {}\nthen, left alone: {:#?}", told(from), model.decisions);
+    let endless = runs::endless("the canary");
+    panic!("{endless:?}: {}\nthen, left alone: {:#?}", told(from), model.decisions);
 }
 
 /// L2: whatever the environment is, a step moves a phase that is overdue; one that met an obstacle may try again when it said it would.

@@ -274,3 +274,83 @@ fn ab_testing_with_promotion_in_steps_ends_on_nginx() {
     }
     assert_clean(&model);
 }
+
+/// A run whose Canary then asks for what cannot work.
+fn refused_in_a_run() -> Model {
+    let mut model = released(&json!({"progressDeadlineSeconds": 120}));
+    reach(&mut model, 20);
+    let at = model.canary_at.clone();
+    model.edit(
+        &at,
+        &json!({"spec": {"autoscalerRef": {"kind": "VerticalPodAutoscaler", "name": "app"}}}),
+    );
+    model.step();
+    assert_eq!(
+        model.canary().status.unwrap().condition("Accepted").unwrap().status,
+        "False"
+    );
+    model
+}
+
+#[test]
+fn a_run_goes_on_when_its_spec_is_mended_in_time() {
+    let mut model = refused_in_a_run();
+    for _ in 0..5 {
+        model.wait(20);
+        model.step();
+    }
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"autoscalerRef": null}}));
+    finish(&mut model);
+    assert_eq!(
+        (model.phase(), image(&model, &primary_at())),
+        (Phase::Succeeded, "app:2".into())
+    );
+    assert_clean(&model);
+}
+
+#[test]
+fn a_run_whose_spec_stays_refused_ends_where_it_is() {
+    let mut model = refused_in_a_run();
+    let start = model.now;
+    assert!(model.run_until(&[Phase::Failed], 60), "{:#?}", model.decisions);
+    let took = model.now.duration_since(start).as_secs();
+    assert!((110..=140).contains(&took), "{took} s");
+    let status = model.canary().status.unwrap();
+    assert_eq!(status.canary_weight, 20);
+    assert_eq!(
+        (replicas(&model, &primary_at()), replicas(&model, &target_at())),
+        (1, 1)
+    );
+    let told = status
+        .condition("Promoted")
+        .unwrap()
+        .message
+        .clone()
+        .unwrap_or_default();
+    assert!(told.contains("VerticalPodAutoscaler"), "{told}");
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"autoscalerRef": null}}));
+    model.run_until(&[Phase::Progressing], 3);
+    assert_eq!(model.phase(), Phase::Failed, "the revision has failed");
+    set_image(&mut model, "app:3");
+    assert!(model.run_until(&[Phase::Progressing], 10), "{:#?}", model.decisions);
+    finish(&mut model);
+    assert_eq!(
+        (model.phase(), image(&model, &primary_at())),
+        (Phase::Succeeded, "app:3".into())
+    );
+    assert_clean(&model);
+}
+
+#[test]
+fn nobody_is_hurried_while_a_refused_canary_is_suspended() {
+    let mut model = refused_in_a_run();
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"suspend": true}}));
+    for _ in 0..10 {
+        model.step();
+        model.wait(600);
+    }
+    assert_eq!(model.phase(), Phase::Progressing, "{:#?}", model.decisions);
+}

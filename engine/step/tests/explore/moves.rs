@@ -30,6 +30,8 @@ pub(super) enum Move {
     Scale(i64),
     /// `spec.suspend`.
     Suspend(bool),
+    /// The spec asks for what cannot work (`true`), or is mended.
+    Spoil(bool),
     /// The route is deleted.
     DeleteRoute,
     /// The route's weights are set by hand.
@@ -69,6 +71,11 @@ pub(super) fn play(model: &mut Model, answers: Answers, step: Move) -> Answers {
         Move::Image(image) => set_image(model, image),
         Move::Scale(replicas) => model.edit(&target_at(), &json!({"spec": {"replicas": replicas}})),
         Move::Suspend(suspend) => model.edit(&canary, &json!({"spec": {"suspend": suspend}})),
+        Move::Spoil(true) => model.edit(
+            &canary,
+            &json!({"spec": {"autoscalerRef": {"kind": "Unknown", "name": "app"}}}),
+        ),
+        Move::Spoil(false) => model.edit(&canary, &json!({"spec": {"autoscalerRef": null}})),
         Move::DeleteRoute => model.remove(&weights_at(model)),
         Move::Weights(share) => set_weights(model, share),
         Move::Break(primary) => broken(model, primary, &json!("true")),
