@@ -36,6 +36,7 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) sandbox: Sandbox,
     pub(crate) outside: Outside,
+    pub(crate) settings: Settings,
 }
 
 /// A running controller.
@@ -94,6 +95,7 @@ impl Stage {
             world,
             sandbox,
             outside: Outside::default(),
+            settings: Settings::default(),
         }
     }
 
@@ -108,7 +110,7 @@ impl Stage {
             world: self.world.clone(),
             client,
             outbound: self.outside.service(),
-            settings: Settings::default(),
+            settings: self.settings.clone(),
             namespace: None,
             claim: claim.clone(),
             step,
