@@ -46,7 +46,7 @@ async fn a_real_graphite_gives_the_numbers_that_were_fed_in() {
         ("absent", &documented, Ok(None)),
         (
             "good",
-            "target=stats.app.{{ target }}.SUCCESS.count&from=-1min",
+            "target=stats.app.{{ target }}.SUCCESS.count&from=-5min",
             Ok(Some(95.0)),
         ),
         (
