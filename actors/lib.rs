@@ -24,6 +24,7 @@ pub mod mail;
 pub mod metrics;
 pub mod notifier;
 pub mod outbound;
+pub mod places;
 pub mod records;
 pub mod router;
 pub mod series;

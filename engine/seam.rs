@@ -325,6 +325,16 @@ impl Seen {
 // === impl Write ===
 
 impl Write {
+    /// Nothing that is made in another cluster may be owned by a Canary of this one: its garbage collector would not find the owner and
+    /// collect the object at once.
+    pub fn disown(&mut self) {
+        if let (Act::Create(object), true) = (&mut self.act, self.object.kind.is_of_mesh())
+            && let Some(metadata) = object["metadata"].as_object_mut()
+        {
+            metadata.remove("ownerReferences");
+        }
+    }
+
     /// The write that brings `current` to `desired`: create, merge patch, or none where nothing differs.
     pub fn towards(object: ObjectRef, current: Option<&Value>, desired: Value) -> Option<Self> {
         let Some(current) = current else {
@@ -342,6 +352,15 @@ impl Write {
                 resource_version,
                 generation: current["metadata"]["generation"].as_i64(),
             },
+        })
+    }
+
+    /// The write that deletes `current`; none where there is nothing.
+    pub fn removal(object: ObjectRef, current: Option<&Value>) -> Option<Self> {
+        let uid = current?["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        Some(Self {
+            object,
+            act: Act::Delete { uid },
         })
     }
 }

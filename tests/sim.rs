@@ -7,6 +7,7 @@
 
 mod sim {
     mod alerts;
+    mod apart;
     mod chaos;
     mod crash;
     mod determinism;

@@ -103,7 +103,7 @@ impl Round<'_> {
         if canary.metadata.deletion_timestamp.is_some() {
             return self.decide(canary, &[]).await;
         }
-        let done = refused(&canary, unreadable, self.now);
+        let done = refused(self.input(&canary, &[], &[], &self.view()), unreadable);
         self.finish(&mut canary, done).await
     }
 
@@ -145,26 +145,40 @@ impl Round<'_> {
     }
 
     fn ask_mind(&self, canary: &Canary, legacy: &[Translation], evidence: &[Outcome]) -> Step {
-        let view = StepView::new(
+        let view = self.view();
+        let input = self.input(canary, legacy, evidence, &view);
+        let step = (self.tools.step)(input);
+        self.report(canary, &invariants::check(&input, &step));
+        step
+    }
+
+    fn view(&self) -> StepView<'_> {
+        StepView::new(
             &self.tools.caches,
             &self.memory.overlay,
             &self.memory.digests,
             &self.pins,
-        );
-        let input = Input {
+        )
+    }
+
+    fn input<'i>(
+        &'i self,
+        canary: &'i Canary,
+        legacy: &'i [Translation],
+        evidence: &'i [Outcome],
+        view: &'i StepView<'_>,
+    ) -> Input<'i> {
+        Input {
             canary,
             legacy,
-            view: &view,
+            view,
             settings: &self.tools.settings,
             evidence,
             last_check: self.memory.last_check,
             watched_since: Some(self.memory.born),
             now: self.now,
             entropy: self.entropy,
-        };
-        let step = (self.tools.step)(input);
-        self.report(canary, &invariants::check(&input, &step));
-        step
+        }
     }
 
     /// Count and log what must never be. Nothing is stopped by it: the mind is what was tested, the check is its alarm.

@@ -26,11 +26,16 @@ struct Script {
     hooks: BTreeMap<String, u16>,
     /// URL and body of every request.
     asked: Vec<(String, String)>,
+    /// How long an answer takes, by a part of the URL; a few milliseconds for others.
+    pauses: BTreeMap<String, Duration>,
     /// Decides which queries are not answered.
     fails: Option<Chance>,
     /// Servers with a manner of their own, by the beginning of their URLs.
     servers: BTreeMap<String, Manner>,
 }
+
+/// How long an answer takes when nothing else is said.
+const PAUSE: Duration = Duration::from_millis(3);
 
 /// How a server answers: how long it takes, and what comes of it.
 pub(crate) type Manner = (Duration, Result<Response, Trouble>);
@@ -49,6 +54,11 @@ impl Outside {
     /// From now on this hook answers with this status.
     pub(crate) fn set_hook(&self, url: &str, status: u16) {
         self.0.lock().hooks.insert(url.to_owned(), status);
+    }
+
+    /// From now on requests to URLs with this in them are answered after so long.
+    pub(crate) fn set_pause(&self, part: &str, pause: Duration) {
+        self.0.lock().pauses.insert(part.to_owned(), pause);
     }
 
     /// From now on queries are refused when this says so.
@@ -85,8 +95,15 @@ impl Outside {
         let outside = self.clone();
         outbound::scripted(move |request| match outside.manner(request) {
             Some(manner) => manner,
-            None => (Duration::from_millis(3), Ok(outside.answer(request))),
+            None => (outside.pause(request), Ok(outside.answer(request))),
         })
+    }
+
+    fn pause(&self, request: &Request) -> Duration {
+        let script = self.0.lock();
+        let mut known = script.pauses.iter();
+        let slow = known.find(|(part, _)| request.url.contains(part.as_str()));
+        slow.map_or(PAUSE, |(_, pause)| *pause)
     }
 
     fn manner(&self, request: &Request) -> Option<Manner> {

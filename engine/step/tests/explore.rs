@@ -11,11 +11,10 @@ use std::{collections::BTreeSet, rc::Rc};
 
 use super::fixture::*;
 use crate::{
-    invariants::overdue,
+    invariants::{overdue, runs},
     json::merge,
     model::{End, Model},
 };
-use crds::Phase;
 use fingerprint::fingerprint;
 use moves::{Answers, Move, broken, play, stepped};
 
@@ -38,6 +37,8 @@ const QUICK_MAIN: [usize; 2] = [1, 40];
 const QUICK: [usize; 2] = [2, 1];
 /// For strategies that differ in the route alone; each is tried on both providers.
 const FEW: [usize; 2] = [12, 1];
+/// For providers that differ in the route alone; each is tried with few strategies.
+const FEWER: [usize; 2] = [40, 1];
 const ALL: [usize; 2] = [1, 1];
 /// More states than any scenario has; a scenario that grows beyond is a mistake in `fingerprint`.
 const STATES_MAX: usize = 60_000;
@@ -69,7 +70,6 @@ const WORKING: Answers = Answers {
     gate: 200,
     metric: "100",
 };
-const ENDS: [Phase; 3] = [Phase::Initialized, Phase::Succeeded, Phase::Failed];
 
 fn disturbances() -> Vec<Move> {
     let mut moves = vec![
@@ -78,6 +78,8 @@ fn disturbances() -> Vec<Move> {
         Move::Scale(0),
         Move::Suspend(true),
         Move::Suspend(false),
+        Move::Spoil(true),
+        Move::Spoil(false),
         Move::DeleteRoute,
         Move::Weights(70),
         Move::Gate(403),
@@ -243,6 +245,9 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
     if model.canary().spec.suspend == Some(true) {
         model.edit(&canary, &json!({"spec": {"suspend": false}}));
     }
+    if model.canary().spec.autoscaler_ref.is_some() {
+        model.edit(&canary, &json!({"spec": {"autoscalerRef": null}}));
+    }
     broken(&mut model, true, &Value::Null);
     broken(&mut model, false, &Value::Null);
     let mut passed = Vec::new();
@@ -270,18 +275,14 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
         }
         let rests = done.decision.verb == "idle";
         if rests {
-            assert!(
-                ENDS.contains(&model.phase()),
-                "rests in {}: {}",
-                model.phase(),
-                told(from)
-            );
+            assert_eq!(runs::came_to_an_end(model.phase()), None, "{}", told(from));
             map.good.extend(passed);
             return;
         }
         model.now = done.wake.unwrap_or(model.now).max(model.now);
     }
-    panic!("no end: {}\nthen, left alone: {:#?}", told(from), model.decisions);
+    let endless = runs::endless("the canary");
+    panic!("{endless:?}: {}\nthen, left alone: {:#?}", told(from), model.decisions);
 }
 
 /// L2: whatever the environment is, a step moves a phase that is overdue; one that met an obstacle may try again when it said it would.
@@ -323,6 +324,14 @@ fn search(spec: &Value, disturbances: usize, quick: [usize; 2]) {
         explore(spec, 2, ALL);
     } else {
         explore(spec, disturbances, quick);
+    }
+}
+
+/// Ingress providers differ from the others in their route alone. Each is tried with weights, and those that can with an A/B test.
+fn search_ingresses(providers: &[&str], spec: &Value) {
+    let thin = if is_long() { ALL } else { FEWER };
+    for provider in providers {
+        explore(&on_ingress(provider, spec), 1, thin);
     }
 }
 
@@ -370,6 +379,19 @@ fn ab_testing_holds_under_disturbances() {
 #[test]
 fn a_mirror_and_cookies_hold_under_disturbances() {
     search_providers(&mirror_with_affinity());
+}
+
+#[test]
+fn ingress_weights_hold_under_disturbances() {
+    search_ingresses(
+        &["nginx", "skipper", "traefik", "contour", "apisix", "gloo"],
+        &one_weight(),
+    );
+}
+
+#[test]
+fn ingress_ab_testing_holds_under_disturbances() {
+    search_ingresses(&["nginx", "skipper", "contour", "apisix", "gloo"], &ab_testing());
 }
 
 #[test]
