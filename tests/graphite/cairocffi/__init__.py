@@ -1,0 +1,1 @@
+"""Graphite draws with cairo; the tests ask for numbers only."""
