@@ -26,6 +26,7 @@ mod providers;
 mod queries;
 mod rollback;
 mod rollout;
+mod route;
 mod scaler;
 mod strategy;
 mod terminate;

@@ -6,7 +6,7 @@ use super::{
     Cx, Flow,
     context::Pause,
     ensure::{self, Release},
-    gates, pods, prepare, providers, rollback, scaler,
+    gates, pods, prepare, providers, rollback, route, scaler,
     strategy::KUBERNETES_ITERATIONS,
     texts,
 };
@@ -112,7 +112,7 @@ fn gate(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 /// Start a run from an explicit 100/0 (W-2), or from where the canary is the only one that serves.
 fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if pods::available(&release.primary) > 0 {
-        ensure::shift(cx, release, Split::PRIMARY)?;
+        route::shift(cx, release, Split::PRIMARY)?;
     }
     let target = &release.target.object;
     let replicas = workloads::replicas_from_zero(target, Some(&release.primary), scaler::minimum(cx));
@@ -183,7 +183,7 @@ pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<
         if spec_changed && !taken_over && set_back(cx, release)? {
             return Err(Pause::end(end_set_back(cx, release)?));
         }
-        ensure::shift(cx, release, Split::PRIMARY)?;
+        route::shift(cx, release, Split::PRIMARY)?;
     }
     cx.say(texts::restart(&cx.target_name()));
     cx.measure(Measure::Weight {
@@ -238,7 +238,7 @@ fn set_back(cx: &mut Cx<'_>, release: &Release) -> Flow<bool> {
 }
 
 fn end_set_back(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    ensure::shift(cx, release, Split::PRIMARY)?;
+    route::shift(cx, release, Split::PRIMARY)?;
     pods::scale_target(cx, release, 0)?;
     cx.say(texts::set_back(&cx.target_name()));
     cx.measure(Measure::Status(Phase::Succeeded));

@@ -1,6 +1,6 @@
 //! The objects that must be there in every phase: Services, primary, apex, route. Repaired when they differ, never touched otherwise.
 
-use crds::{Phase, analysis::Strategy};
+use crds::Phase;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,13 +8,13 @@ use super::{
     Cx, Flow,
     configs::{self, Configs},
     context::Pause,
-    outage, pods, prepare, promote, scaler, strategy,
+    outage, pods, prepare, promote, route, scaler,
 };
 use crate::{
     ObjectRef,
     objects::{self, kinds},
     readiness::Readiness,
-    routes::{self, Context, Flags, Provider, Refused, Split, Unready},
+    routes::{self, Provider, Split},
     seam::{Seen, Write},
     services::{self, Port, Role, Selector},
     workloads::{self, Workload, knative},
@@ -42,11 +42,8 @@ pub(super) struct Release {
     /// Weights as the route has them now.
     pub(super) split: Split,
     /// Route objects as this step has written them: the view still shows the older ones.
-    written: BTreeMap<ObjectRef, Arc<Value>>,
+    pub(super) written: BTreeMap<ObjectRef, Arc<Value>>,
 }
-
-/// Route objects as they are; `None` where there is none.
-type Current = Vec<Option<Arc<Value>>>;
 
 /// Find the target, its selector and its ports.
 pub(super) fn target(cx: &mut Cx<'_>) -> Flow<Target> {
@@ -140,7 +137,7 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
         let (at, service) = (release.primary_at.clone(), release.primary.clone());
         release.written.insert(at, service);
     }
-    keep_route(cx, &mut release)?;
+    route::keep(cx, &mut release)?;
     Ok(release)
 }
 
@@ -237,176 +234,4 @@ fn refuse_foreign(cx: &mut Cx<'_>, at: &ObjectRef, primary: &Value) -> Flow<()> 
         text("name")
     );
     Err(outage::without_part(cx, cause))
-}
-
-/// Repair the route without losing its weights (W-8), and hold an idle canary's at 100/0 (W-11).
-fn keep_route(cx: &mut Cx<'_>, release: &mut Release) -> Flow<()> {
-    let observed = observed(cx, release)?;
-    release.split = observed.unwrap_or_else(|| lit(release, from_status(cx)));
-    let wanted = if rests_on_primary(cx, release) {
-        Split::PRIMARY
-    } else {
-        let mirrored = keeps_mirror(cx, release);
-        Split {
-            mirrored,
-            ..release.split
-        }
-    };
-    shift(cx, release, wanted)?;
-    tell_lost_source(cx, release)
-}
-
-/// What the route was made from may go, or lose the place for it, while nothing runs. A run is held by `accepted`.
-fn tell_lost_source(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
-    let current = route_objects(cx, release)?;
-    let Err(Unready::Source(lost)) = release.provider.accepted(&context(cx, release, &current)) else {
-        return prepare::take_back(cx, prepare::NO_SOURCE);
-    };
-    if outage::is_on_its_way(cx.phase) {
-        return Ok(());
-    }
-    Err(prepare::refuse(cx, prepare::NO_SOURCE, lost))
-}
-
-/// The route cannot be made, as something of the user's or a kind is missing. Whoever waits for nothing else is told once, by a condition, too.
-fn without_source(cx: &mut Cx<'_>, cause: String) -> Pause {
-    if outage::is_on_its_way(cx.phase) && cx.phase != Phase::Initializing {
-        return cx.blocked(cause);
-    }
-    prepare::refuse(cx, prepare::NO_SOURCE, cause)
-}
-
-/// Idle, and not left on the canary by a failed promotion.
-fn rests_on_primary(cx: &Cx<'_>, release: &Release) -> bool {
-    match cx.phase {
-        Phase::Initialized | Phase::Succeeded | Phase::New | Phase::Initializing => true,
-        Phase::Waiting => release.split.canary < 100,
-        Phase::Failed => cx.status().canary_weight == 0,
-        _ => false,
-    }
-}
-
-/// Whether requests are mirrored at this point of a run, whoever has changed the route.
-fn keeps_mirror(cx: &Cx<'_>, release: &Release) -> bool {
-    let runs = matches!(cx.phase, Phase::Progressing | Phase::WaitingPromotion);
-    let can = release.provider.capabilities;
-    runs && !cx.canary.spec.skips_analysis()
-        && strategy::mirrors(&cx.analysis(), can, release.split, cx.status().iterations)
-}
-
-/// Weights of a route that is missing: those of the run, so that a deleted route does not throw the run back.
-fn from_status(cx: &Cx<'_>) -> Split {
-    let (status, analysis) = (cx.status(), cx.analysis());
-    let counts = matches!(cx.phase, Phase::Progressing | Phase::WaitingPromotion);
-    // Runs that count rounds keep no weight in the status: the round tells.
-    let has_all = match analysis.strategy() {
-        Strategy::Canary => false,
-        Strategy::AbTesting => counts && status.iterations > 0,
-        Strategy::BlueGreen => counts && status.iterations > analysis.iterations(),
-    };
-    if has_all {
-        return Split::CANARY;
-    }
-    let keeps = counts || matches!(cx.phase, Phase::Waiting | Phase::Promoting | Phase::Failed);
-    Split::of(if keeps { status.canary_weight.clamp(0, 100) } else { 0 })
-}
-
-/// The split, unless it would give traffic to a version without available pods while the other one has some (S1).
-fn lit(release: &Release, wanted: Split) -> Split {
-    match (
-        pods::available(&release.primary) > 0,
-        pods::available(&release.target.object) > 0,
-    ) {
-        (true, false) => Split::PRIMARY,
-        (false, true) => Split::CANARY,
-        _ => wanted,
-    }
-}
-
-/// Weights as the route has them, `None` where there is no route yet.
-fn observed(cx: &mut Cx<'_>, release: &Release) -> Flow<Option<Split>> {
-    let current = route_objects(cx, release)?;
-    // A foreign edit may have taken the route, or our backends in it, away: the run's own weights are put back (W-8).
-    Ok(release.provider.observed(&context(cx, release, &current)).ok())
-}
-
-/// Bring the route to `wanted`. Refuses to raise the share of a version without available pods while the other one has some (S1).
-pub(super) fn shift(cx: &mut Cx<'_>, release: &mut Release, wanted: Split) -> Flow<()> {
-    if goes_dark(release, wanted) {
-        return Err(cx.blocked(format!(
-            "not moving traffic to {}/{}: the version that would get more has no available pods",
-            wanted.primary, wanted.canary
-        )));
-    }
-    let current = route_objects(cx, release)?;
-    let context = context(cx, release, &current);
-    match release.provider.writes(&context, wanted) {
-        Ok(writes) => {
-            let cookies = release.provider.cookies(&context, wanted);
-            let refs: Vec<ObjectRef> = writes.iter().map(|write| write.object.clone()).collect();
-            let written = cx.write(writes.into_iter().map(Some))?;
-            cx.give_out(cookies);
-            release.written.extend(refs.into_iter().zip(written));
-        }
-        Err(Refused::Source(cause)) => return Err(without_source(cx, cause)),
-        Err(refused) => return Err(cx.blocked(refused.to_string())),
-    }
-    release.split = wanted;
-    Ok(())
-}
-
-fn goes_dark(release: &Release, wanted: Split) -> bool {
-    let (primary, canary) = (
-        pods::available(&release.primary),
-        pods::available(&release.target.object),
-    );
-    let raises_primary = wanted.primary > release.split.primary && primary == 0 && canary > 0;
-    let raises_canary = wanted.canary > release.split.canary && canary == 0 && primary > 0;
-    raises_primary || raises_canary
-}
-
-fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<Current> {
-    let mut current = Vec::new();
-    for at in release.provider.objects(cx.canary) {
-        if let Some(written) = release.written.get(&at) {
-            current.push(Some(written.clone()));
-            continue;
-        }
-        match cx.object(&at) {
-            Seen::Present(object) => current.push(Some(object)),
-            Seen::Absent => current.push(None),
-            Seen::NoSuchKind => return Err(not_installed(cx, &at)),
-        }
-    }
-    Ok(current)
-}
-
-fn not_installed(cx: &mut Cx<'_>, at: &ObjectRef) -> Pause {
-    let kind = at.kind;
-    let cause = format!(
-        "{} {} is not installed in this cluster; install its CRD to go on",
-        kind.kind,
-        kind.api_version()
-    );
-    without_source(cx, cause)
-}
-
-fn context<'c>(cx: &Cx<'c>, release: &'c Release, current: &'c [Option<Arc<Value>>]) -> Context<'c> {
-    Context {
-        canary: cx.canary,
-        current: current.iter().map(|object| object.as_deref()).collect(),
-        selector_key: Some(release.target.selector.key.as_str()).filter(|key| !key.is_empty()),
-        selector_value: Some(release.target.selector.value.as_str()).filter(|value| !value.is_empty()),
-        entropy: cx.entropy,
-        flags: Flags::of(cx.settings),
-    }
-}
-
-/// Whether the gateway has accepted the route as it is written; it holds the run back, never a rollback (RM-11).
-pub(super) fn accepted(cx: &mut Cx<'_>, release: &Release) -> Flow<Result<(), String>> {
-    let current = route_objects(cx, release)?;
-    Ok(release
-        .provider
-        .accepted(&context(cx, release, &current))
-        .map_err(|unready| unready.to_string()))
 }

@@ -9,8 +9,8 @@ use super::{
     begin::{self, wait_until_due},
     configs::{self, Configs},
     context::after,
-    ensure::{self, Release, Target},
-    pods, rollback, rollout, scaler, texts,
+    ensure::{Release, Target},
+    pods, rollback, rollout, route, scaler, texts,
 };
 use crate::{
     ObjectRef,
@@ -166,7 +166,7 @@ pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if step.is_none() {
         cx.say(texts::ALL_TO_PRIMARY.to_owned());
     }
-    ensure::shift(cx, release, Split::of(canary))?;
+    route::shift(cx, release, Split::of(canary))?;
     cx.measure(Measure::Weight { primary, canary });
     if step.is_some() {
         cx.say(texts::advance_primary(&cx.canary_name(), primary));
@@ -239,7 +239,7 @@ pub(super) fn finalising(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     }
     if release.split.canary > 0 {
         // Someone gave the target traffic again: take it back, and let that settle, before its pods go.
-        ensure::shift(cx, release, Split::PRIMARY)?;
+        route::shift(cx, release, Split::PRIMARY)?;
         cx.checked();
         return Ok(cx.wake_in("finalise", "foreign weights are taken back", cx.interval()));
     }
@@ -250,7 +250,7 @@ pub(super) fn finalising(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 /// `skipAnalysis`: promote as soon as the target is ready, wait for the primary, then scale down.
 pub(super) fn without_analysis(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if release.split.canary > 0 && pods::available(&release.primary) > 0 {
-        ensure::shift(cx, release, Split::PRIMARY)?;
+        route::shift(cx, release, Split::PRIMARY)?;
     }
     // A primary that has the revision already is from an attempt that was interrupted: the target may be at zero by now.
     if !has_revision(cx, release) {

@@ -2,11 +2,7 @@
 
 use crds::Phase;
 
-use super::{
-    Cx, Flow,
-    ensure::{self, Release},
-    pods, texts,
-};
+use super::{Cx, Flow, ensure::Release, pods, route, texts};
 use crate::{
     alerts::texts as alert,
     routes::Split,
@@ -35,7 +31,7 @@ pub(super) fn run(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         cx.warn(texts::kept(&cx.canary_name()));
         return keep_canary(cx, release);
     }
-    ensure::shift(cx, release, Split::PRIMARY)?;
+    route::shift(cx, release, Split::PRIMARY)?;
     tell_failed(cx);
     pods::scale_target(cx, release, 0)?;
     Ok(end(cx, release, 0, None))
@@ -54,7 +50,7 @@ pub(super) fn promotion_failed(cx: &mut Cx<'_>, release: &mut Release, cause: &s
 }
 
 fn keep_canary(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    ensure::shift(cx, release, Split::CANARY)?;
+    route::shift(cx, release, Split::CANARY)?;
     let note = kept_note(cx);
     Ok(end(cx, release, 100, Some(note)))
 }

@@ -4,8 +4,8 @@ use crds::{Condition, Phase, analysis::Strategy};
 
 use super::{
     Cx, Flow, analysis, begin,
-    ensure::{self, Release},
-    gates, outage, pods, promote, rollback,
+    ensure::Release,
+    gates, outage, pods, promote, rollback, route,
     strategy::{self, Move},
     texts,
 };
@@ -41,7 +41,7 @@ pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if let Some(done) = wait_for_pods(cx, release)? {
         return Ok(done);
     }
-    if let Err(unready) = ensure::accepted(cx, release)? {
+    if let Err(unready) = route::accepted(cx, release)? {
         return hold_for_gateway(cx, unready);
     }
     cx.checked();
@@ -145,12 +145,12 @@ fn is_approved(cx: &Cx<'_>, can: Capabilities) -> bool {
 
 /// The step before the first one: copies of requests, and no user on the canary.
 fn mirror(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    ensure::shift(cx, release, Split::PRIMARY.mirrored())?;
+    route::shift(cx, release, Split::PRIMARY.mirrored())?;
     Ok(advanced(cx, 0))
 }
 
 fn shift(cx: &mut Cx<'_>, release: &mut Release, canary: i64) -> Flow<Done> {
-    ensure::shift(cx, release, Split::of(canary))?;
+    route::shift(cx, release, Split::of(canary))?;
     Ok(advanced(cx, canary))
 }
 
@@ -167,7 +167,7 @@ fn advanced(cx: &mut Cx<'_>, canary: i64) -> Done {
 
 fn iterate(cx: &mut Cx<'_>, release: &mut Release, iteration: i64, of: i64, split: Option<Split>) -> Flow<Done> {
     if let Some(split) = split {
-        ensure::shift(cx, release, split)?;
+        route::shift(cx, release, split)?;
         cx.measure(Measure::Weight {
             primary: split.primary,
             canary: split.canary,
@@ -187,7 +187,7 @@ fn switch(cx: &mut Cx<'_>, release: &mut Release, iteration: i64) -> Flow<Done> 
             }
             .to_owned(),
         );
-        ensure::shift(cx, release, Split::CANARY)?;
+        route::shift(cx, release, Split::CANARY)?;
         cx.measure(Measure::Weight {
             primary: 0,
             canary: 100,
