@@ -112,6 +112,7 @@ pub mod kinds {
 
 /// Kinds whose objects belong to the whole cluster.
 pub const CLUSTER_WIDE: [Kind; 1] = [kinds::TRAFFIC_ROUTE];
+
 /// API groups of the objects that meshes and gateways read, which `-kubeconfig-service-mesh` has in a cluster of their own. Ingresses and
 /// Knative's objects belong to the canaries' cluster (RI-24).
 const MESH_GROUPS: [&str; 12] = [
