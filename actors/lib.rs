@@ -13,6 +13,7 @@ pub mod answer;
 pub mod backoff;
 pub mod caches;
 pub mod canary;
+pub mod catalogue;
 pub mod cluster;
 pub mod desk;
 pub mod directory;

@@ -9,7 +9,6 @@ use prometheus::{
 use std::collections::{BTreeMap, BTreeSet};
 
 mod calls;
-mod catalogue;
 mod checks;
 mod labels;
 mod lateness;
@@ -17,7 +16,7 @@ mod queues;
 #[cfg(test)]
 mod tests;
 
-use catalogue::Catalogue;
+use crate::catalogue::Catalogue;
 use checks::Checks;
 
 /// Buckets of `aviary_step_duration_seconds`: steps take from half a millisecond (idle, from caches) up to a hook's minutes.
@@ -79,8 +78,8 @@ struct Shown {
 impl Series {
     /// All series, in a registry of their own. `version` is this program's, `mesh_provider` the flag's value.
     pub fn new(version: &str, mesh_provider: &str) -> Result<Self, Error> {
-        let catalogue = Catalogue::new();
-        catalogue.keep(ProcessCollector::for_self())?;
+        let catalogue = Catalogue::default();
+        catalogue.keep(Box::new(ProcessCollector::for_self()))?;
         let flagger = Flagger::new(&catalogue)?;
         let aviary = Aviary::new(&catalogue)?;
         let calls = calls::Calls::new(&catalogue)?;
@@ -221,6 +220,11 @@ impl Series {
         let shown = known.canaries.entry(key).or_default();
         shown.target.clone_from(target);
         shown
+    }
+
+    /// All series as a table of Markdown.
+    pub fn table(&self) -> String {
+        self.catalogue.table()
     }
 
     /// Take away a target's series, or leave them to another canary that has a target of this name.

@@ -72,6 +72,18 @@ pub mod kinds {
     pub const SCALED_OBJECT: Kind = kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects");
     /// Gateway API HTTPRoute.
     pub const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+    /// Ingress of NGINX and Skipper.
+    pub const INGRESS: Kind = kind("networking.k8s.io", "v1", "Ingress", "ingresses");
+    /// TraefikService.
+    pub const TRAEFIK_SERVICE: Kind = kind("traefik.io", "v1alpha1", "TraefikService", "traefikservices");
+    /// Contour HTTPProxy.
+    pub const HTTP_PROXY: Kind = kind("projectcontour.io", "v1", "HTTPProxy", "httpproxies");
+    /// ApisixRoute.
+    pub const APISIX_ROUTE: Kind = kind("apisix.apache.org", "v2", "ApisixRoute", "apisixroutes");
+    /// Gloo RouteTable.
+    pub const ROUTE_TABLE: Kind = kind("gateway.solo.io", "v1", "RouteTable", "routetables");
+    /// Gloo Upstream.
+    pub const UPSTREAM: Kind = kind("gloo.solo.io", "v1", "Upstream", "upstreams");
     /// Gateway API HTTPRoute, of clusters before Gateway API 1.0.
     pub const HTTP_ROUTE_V1BETA1: Kind = kind("gateway.networking.k8s.io", "v1beta1", "HTTPRoute", "httproutes");
     /// SMI TrafficSplit v1alpha1.

@@ -8,19 +8,28 @@
 
 mod adoption;
 mod affinity;
+mod apisix;
 mod app_mesh;
 mod capabilities;
+mod conditions;
+mod contour;
+mod copied;
 mod gateway_api;
+mod gloo;
+mod ingress;
 mod istio;
 mod kept;
 mod knative;
 mod kubernetes;
 mod kuma;
+mod nginx;
 mod order;
 mod page;
+mod skipper;
 mod smi;
 #[cfg(test)]
 mod tests;
+mod traefik;
 
 use crds::{
     Canary,
@@ -31,7 +40,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 use crate::{
-    ObjectRef, Write, json as tree,
+    ObjectRef, Settings, Write, json as tree,
     objects::{self, Kind},
     services::{self, BadPort},
 };
@@ -55,6 +64,12 @@ const PROVIDERS: &[&Provider] = &[
     &app_mesh::V1BETA2,
     &app_mesh::V1BETA1,
     &knative::PROVIDER,
+    &nginx::PROVIDER,
+    &traefik::PROVIDER,
+    &contour::PROVIDER,
+    &skipper::PROVIDER,
+    &apisix::PROVIDER,
+    &gloo::PROVIDER,
     &kubernetes::PROVIDER,
 ];
 
@@ -82,6 +97,17 @@ pub struct Context<'a> {
     pub selector_value: Option<&'a str>,
     /// Chance for the value of a new cookie; the same at every replay of one step. Reading an object needs none.
     pub entropy: u64,
+    /// What the command line says.
+    pub flags: Flags<'a>,
+}
+
+/// What the command line says to routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Flags<'a> {
+    /// What the NGINX controller's annotations begin with.
+    pub annotations_prefix: &'a str,
+    /// Class of Contour's proxies, empty for none.
+    pub ingress_class: &'a str,
 }
 
 /// A traffic provider.
@@ -121,6 +147,9 @@ pub enum Refused {
         /// What is wrong with it.
         why: String,
     },
+    /// What the route is made from is not there, or has no place for it. Unlike the others, mending that object helps, too.
+    #[error("{0}")]
+    Source(String),
 }
 
 /// Why the split cannot be told, or cannot be trusted to be in force yet. Looking again may help.
@@ -132,6 +161,9 @@ pub enum Unready {
     /// The route object does not share traffic between primary and canary.
     #[error("{0} has no rule that shares traffic between primary and canary")]
     NoSplit(String),
+    /// What the route is made from is not there any more, or has no place for it.
+    #[error("{0}")]
+    Source(String),
     /// The gateway has not taken the route over.
     #[error("{route} is not accepted by its parent {parent}: {why}")]
     NotAccepted {
@@ -219,13 +251,13 @@ impl Split {
 // === impl Provider ===
 
 impl Provider {
-    /// The objects that carry the route, in the order in which they are written.
+    /// The objects that carry the route, in the order in which they are written; behind them those that are only read.
     pub fn objects(&self, canary: &Canary) -> Vec<ObjectRef> {
         (self.objects)(canary)
     }
 
     /// The objects as they must be for this split, whole, in the order of [`Self::objects`]; made from the current ones, so that
-    /// foreign fields survive and a second pass finds nothing to do.
+    /// foreign fields survive and a second pass finds nothing to do. Null, or nothing at the end, for one that is left alone.
     pub fn desired(&self, context: &Context<'_>, split: Split) -> Result<Vec<Value>, Refused> {
         let analysis = context.canary.spec.analysis.as_ref();
         let cookies = self.cookies(context, split);
@@ -250,8 +282,10 @@ impl Provider {
             selector_key: None,
             selector_value: None,
             entropy: 0,
+            flags: Flags::default(),
         };
-        self.desired(&context, Split::PRIMARY).err()
+        let refused = self.desired(&context, Split::PRIMARY).err();
+        refused.filter(|refused| !matches!(refused, Refused::Source(_)))
     }
 
     /// The writes that bring the objects to this split; empty where nothing differs.
@@ -259,6 +293,7 @@ impl Provider {
         let desired = self.desired(context, split)?;
         let objects = self.objects(context.canary).into_iter().enumerate().zip(desired);
         Ok(objects
+            .filter(|(_, desired)| !desired.is_null())
             .filter_map(|((at, object), desired)| Write::towards(object, context.at(at), desired))
             .collect())
     }
@@ -294,6 +329,27 @@ impl Refused {
         Self::Field {
             path: path.into(),
             why: why.into(),
+        }
+    }
+}
+
+// === impl Flags ===
+
+impl<'a> Flags<'a> {
+    /// Those of the controller.
+    pub fn of(settings: &'a Settings) -> Self {
+        Self {
+            annotations_prefix: &settings.ingress_annotations_prefix,
+            ingress_class: &settings.ingress_class,
+        }
+    }
+}
+
+impl Default for Flags<'_> {
+    fn default() -> Self {
+        Self {
+            annotations_prefix: "nginx.ingress.kubernetes.io",
+            ingress_class: "",
         }
     }
 }

@@ -104,6 +104,20 @@ async fn a_redirect_elsewhere_takes_no_credentials_along() {
 }
 
 #[tokio::test]
+async fn a_proxy_is_asked_in_the_receivers_place() {
+    let (proxy, mut inbox) = server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok".into()).await;
+    let mut proxied = request("http://chat.invalid/hook".into());
+    proxied.proxy = Some(format!("http://{proxy}"));
+    let answer = outbound::send(&production(), proxied).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+    let heard = inbox.recv().await.unwrap();
+    assert!(
+        heard.starts_with("get http://chat.invalid/hook http/1.1\r\n"),
+        "{heard}"
+    );
+}
+
+#[tokio::test]
 async fn an_endless_redirect_ends() {
     let (address, _inbox) =
         server("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into()).await;

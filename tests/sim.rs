@@ -15,6 +15,7 @@ mod sim {
     mod input;
     mod lateness;
     mod manifests;
+    mod namespaces;
     mod outside;
     mod replicas;
     mod runs;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    catalogue::refreshed,
     outbound::scripted,
     testing::{answer, post, simulate},
     webhook,
@@ -288,18 +289,12 @@ fn queues_are_read_when_they_are_shown() {
 fn the_page_of_series_is_generated() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
     let page = fs::read_to_string(&path).unwrap();
-    let (begin, end) = ("<!-- generated: series -->\n", "<!-- generated: end -->");
-    let (before, rest) = page.split_once(begin).unwrap();
-    let (_, after) = rest.split_once(end).unwrap();
-    let fresh = format!("{before}{begin}{}{end}{after}", series().table());
+    let fresh = refreshed(&page, "controller", &series().table()).unwrap();
     if std::env::var("AVIARY_REGENERATE").is_ok_and(|value| value == "1") {
         fs::write(&path, &fresh).unwrap();
     }
     let page = fs::read_to_string(&path).unwrap();
-    assert!(
-        page == fresh,
-        "docs/metrics.md is stale: run `AVIARY_REGENERATE=1 cargo test -p actors generated`"
-    );
+    assert!(page == fresh, "docs/metrics.md is stale: see there how it is made");
     // What a user may look for, by what the issue calls it.
     for name in [
         "flagger_canary_status",

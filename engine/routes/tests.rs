@@ -1,6 +1,8 @@
 //! The table of providers, and the provider without objects.
 
+mod ingresses;
 mod laws;
+pub(in crate::routes) mod play;
 
 use super::*;
 
@@ -30,6 +32,15 @@ fn providers_by_name() {
         ("kubernetes:v1", None),
         ("istio", Some("istio")),
         ("istio:service", None),
+        ("nginx", Some("nginx")),
+        ("nginx:v1", None),
+        ("traefik", Some("traefik")),
+        ("contour", Some("contour")),
+        ("skipper", Some("skipper")),
+        ("apisix", Some("apisix")),
+        ("gloo", Some("gloo")),
+        ("gloo:v1", Some("gloo")),
+        ("gloop", None),
         ("supergloo", None),
         ("", None),
     ];
@@ -93,6 +104,7 @@ fn kubernetes_has_no_objects() {
             selector_key: Some("app"),
             selector_value: Some("app"),
             entropy: 0,
+            flags: Flags::default(),
         };
         assert_eq!(provider.observed(&context), Ok(expected));
         assert_eq!(provider.accepted(&context), Ok(()));

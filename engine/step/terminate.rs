@@ -12,7 +12,7 @@ use super::{
 use crate::{
     objects::kinds,
     readiness::Readiness,
-    routes::{self, Context},
+    routes::{self, Context, Flags},
     seam::{Done, Event, Seen, Write},
     services::{self, Role},
     status::PROMOTED,
@@ -161,6 +161,7 @@ fn revert_route(cx: &mut Cx<'_>) -> Flow<()> {
         selector_key: None,
         selector_value: None,
         entropy: cx.entropy,
+        flags: Flags::of(cx.settings),
     };
     for write in provider.reverts(&context) {
         attempt(cx, Some(write))?;

@@ -87,9 +87,6 @@ pub fn main(args: Args) -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow!("another TLS provider is installed already"))?;
-    for flag in args.without_effect() {
-        tracing::warn!(flag, "this flag is not acted on by this version");
-    }
     let io = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("aviary-io")

@@ -12,6 +12,9 @@ use crate::{
     companions,
 };
 
+/// What the API server says of pods that are not "restricted", in namespaces that want to be warned of them.
+const VIOLATES: &str = "would violate PodSecurity";
+
 /// Kinds that charts and overlays write for others: their real definitions where they are at hand.
 pub(crate) async fn others_kinds(ground: &Ground) {
     if let Some(definitions) = shared("data/crds") {
@@ -33,6 +36,10 @@ pub(crate) async fn others_kinds(ground: &Ground) {
     }
     ground.kubectl(&["create", "namespace", "linkerd-viz"]);
     ground.kubectl(&["create", "namespace", "test"]);
+    for namespace in [HOME, "flagger-system", "kube-system", "test"] {
+        let label = "pod-security.kubernetes.io/warn=restricted";
+        ground.kubectl(&["label", "namespace", namespace, label]);
+    }
 }
 
 /// Every row renders, passes the linter, and is taken by the API server, field by field.
@@ -66,7 +73,9 @@ pub(crate) fn all_values(ground: &Ground) {
 fn judge(ground: &Ground, what: &str, (name, release, namespace, options): Row) {
     lint(name, options);
     let rendered = render(name, release, namespace, options);
-    ground.would_apply(&format!("{what}, {name} {options:?}"), &rendered);
+    let warnings = ground.would_apply(&format!("{what}, {name} {options:?}"), &rendered);
+    let chosen = options.iter().any(|it| it.contains("securityContext.enabled=false"));
+    assert!(chosen || !warnings.contains(VIOLATES), "{options:?}: {warnings}");
     if name != "grafana" {
         takes_arguments(&rendered);
     }
@@ -240,7 +249,8 @@ pub(crate) fn overlays(ground: &Ground) {
             continue;
         }
         let rendered = ground.kubectl(&["kustomize", &folder.to_string_lossy()]);
-        ground.would_apply(&folder.to_string_lossy(), &rendered);
+        let warnings = ground.would_apply(&folder.to_string_lossy(), &rendered);
+        assert!(!warnings.contains(VIOLATES), "{}: {warnings}", folder.display());
         seen += 1;
     }
     assert!(seen >= 16, "{seen} overlays");

@@ -76,8 +76,8 @@ impl Ground {
         helm
     }
 
-    /// Put these objects on the API server without keeping them; unknown fields are errors.
-    pub(crate) fn would_apply(&self, what: &str, manifest: &str) {
+    /// Put these objects on the API server without keeping them; unknown fields are errors. Gives its warnings.
+    pub(crate) fn would_apply(&self, what: &str, manifest: &str) -> String {
         let path = self.lab.log("rendered").with_extension("yaml");
         fs::write(&path, manifest).unwrap();
         let words = [
@@ -91,11 +91,9 @@ impl Ground {
         let path = path.to_string_lossy();
         let words = [&words[..], &[&path]].concat();
         let output = self.lab.kubectl(&words);
-        assert!(
-            output.status.success(),
-            "{what}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let warnings = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{what}: {warnings}");
+        warnings
     }
 
     /// kubectl, which must succeed; what it says.

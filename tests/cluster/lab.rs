@@ -18,7 +18,7 @@ use super::until;
 /// Marks the namespaces of these tests, so that what an earlier one left behind is found.
 const MARK: &str = "aviary.test/made-by=cluster-tests";
 /// Collections: plural, group and version, kind.
-const COLLECTIONS: [(&str, &str, &str); 16] = [
+const COLLECTIONS: [(&str, &str, &str); 22] = [
     ("canaries", "flagger.app/v1beta1", "Canary"),
     ("metrictemplates", "flagger.app/v1beta1", "MetricTemplate"),
     ("alertproviders", "flagger.app/v1beta1", "AlertProvider"),
@@ -29,6 +29,12 @@ const COLLECTIONS: [(&str, &str, &str); 16] = [
     ("httproutes", "gateway.networking.k8s.io/v1", "HTTPRoute"),
     ("virtualservices", "networking.istio.io/v1beta1", "VirtualService"),
     ("destinationrules", "networking.istio.io/v1beta1", "DestinationRule"),
+    ("ingresses", "networking.k8s.io/v1", "Ingress"),
+    ("traefikservices", "traefik.io/v1alpha1", "TraefikService"),
+    ("httpproxies", "projectcontour.io/v1", "HTTPProxy"),
+    ("apisixroutes", "apisix.apache.org/v2", "ApisixRoute"),
+    ("routetables", "gateway.solo.io/v1", "RouteTable"),
+    ("upstreams", "gloo.solo.io/v1", "Upstream"),
     ("leases", "coordination.k8s.io/v1", "Lease"),
     ("services", "v1", "Service"),
     ("configmaps", "v1", "ConfigMap"),

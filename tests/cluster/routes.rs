@@ -318,6 +318,7 @@ impl Play<'_> {
             selector_key: Some("app"),
             selector_value: Some(&self.name),
             entropy: 0,
+            flags: engine::routes::Flags::default(),
         })
     }
 

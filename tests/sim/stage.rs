@@ -36,6 +36,7 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) sandbox: Sandbox,
     pub(crate) outside: Outside,
+    pub(crate) settings: Settings,
 }
 
 /// A running controller.
@@ -102,6 +103,7 @@ impl Stage {
             world,
             sandbox,
             outside: Outside::default(),
+            settings: Settings::default(),
         }
     }
 
@@ -120,7 +122,7 @@ impl Stage {
         let places = places.into();
         let settings = Settings {
             mesh_apart: places.mesh().is_some(),
-            ..Settings::default()
+            ..self.settings.clone()
         };
         let parts = Parts {
             world: self.world.clone(),

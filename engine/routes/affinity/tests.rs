@@ -25,6 +25,7 @@ fn context<'a>(canary: &'a Canary, live: Option<&'a Value>, entropy: u64) -> Con
         selector_key: None,
         selector_value: None,
         entropy,
+        flags: crate::routes::Flags::default(),
     }
 }
 

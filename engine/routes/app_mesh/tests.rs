@@ -31,6 +31,7 @@ fn context<'a>(canary: &'a Canary, current: &'a [Value]) -> Context<'a> {
         selector_key: Some("app.kubernetes.io/name"),
         selector_value: Some("cart"),
         entropy: 7,
+        flags: crate::routes::Flags::default(),
     }
 }
 

@@ -36,6 +36,7 @@ fn context<'a>(canary: &'a Canary, current: &'a [Value]) -> Context<'a> {
         selector_key: Some("app"),
         selector_value: Some("app"),
         entropy: 7,
+        flags: crate::routes::Flags::default(),
     }
 }
 

@@ -26,6 +26,7 @@ fn over<T>(phase: &str, service: &Value, ask: impl FnOnce(&Context<'_>) -> T) ->
         selector_key: None,
         selector_value: None,
         entropy: 0,
+        flags: crate::routes::Flags::default(),
     })
 }
 
@@ -118,6 +119,7 @@ fn what_cannot_be_read_is_no_split() {
         selector_key: None,
         selector_value: None,
         entropy: 0,
+        flags: crate::routes::Flags::default(),
     };
     assert_eq!(
         PROVIDER.writes(&nothing, Split::PRIMARY).unwrap(),

@@ -24,6 +24,7 @@ fn context<'a>(canary: &'a Canary, current: Option<&'a Value>) -> Context<'a> {
         selector_key: Some("app"),
         selector_value: Some("app"),
         entropy: 7,
+        flags: crate::routes::Flags::default(),
     }
 }
 

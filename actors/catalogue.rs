@@ -1,13 +1,12 @@
-//! Every series with its type, labels and meaning, as they are registered: what docs/metrics.md is made of.
+//! A registry that knows of each series its type, labels and meaning: what docs/metrics.md is made of, for every role of the binary.
 
 use parking_lot::Mutex;
 use prometheus::{Error, Registry, TextEncoder, core::Collector, proto::MetricType};
 use std::fmt::Write;
 
-use super::Series;
-
-/// The registry, and what was put into it.
-pub(super) struct Catalogue {
+/// The registry, and what was put into it. `Default` is an empty one.
+#[derive(Default)]
+pub struct Catalogue {
     registry: Registry,
     entries: Mutex<Vec<Entry>>,
 }
@@ -19,12 +18,39 @@ struct Entry {
     meaning: String,
 }
 
-// === impl Series ===
+// === impl Catalogue ===
 
-impl Series {
+impl Catalogue {
+    /// Register a series and give it back.
+    ///
+    /// # Errors
+    /// When there is one of this name.
+    pub fn kept<C: Collector + Clone + 'static>(&self, series: C) -> Result<C, Error> {
+        self.keep(Box::new(series.clone()))?;
+        Ok(series)
+    }
+
+    /// Register a series, and keep what is known of it.
+    ///
+    /// # Errors
+    /// When there is one of this name.
+    pub fn keep(&self, series: Box<dyn Collector>) -> Result<(), Error> {
+        let families = series.collect();
+        for description in series.desc() {
+            let family = families.iter().find(|family| family.name() == description.fq_name);
+            self.entries.lock().push(Entry {
+                name: description.fq_name.clone(),
+                kind: family.map_or("gauge", |family| word(family.get_field_type())),
+                labels: description.variable_labels.clone(),
+                meaning: description.help.clone(),
+            });
+        }
+        self.registry.register(series)
+    }
+
     /// All series as a Markdown table, sorted by name: name, type, labels, unit, meaning.
     pub fn table(&self) -> String {
-        let mut entries = self.catalogue.entries.lock();
+        let mut entries = self.entries.lock();
         entries.sort_by(|one, other| one.name.cmp(&other.name));
         let mut table = "| series | type | labels | unit | meaning |\n|---|---|---|---|---|\n".to_owned();
         for Entry {
@@ -40,43 +66,20 @@ impl Series {
         }
         table
     }
-}
-
-// === impl Catalogue ===
-
-impl Catalogue {
-    pub(super) fn new() -> Self {
-        Self {
-            registry: Registry::new(),
-            entries: Mutex::default(),
-        }
-    }
-
-    /// Register a series, and keep what is known of it.
-    pub(super) fn kept<C: Collector + Clone + 'static>(&self, series: C) -> Result<C, Error> {
-        self.keep(series.clone())?;
-        Ok(series)
-    }
-
-    pub(super) fn keep(&self, series: impl Collector + 'static) -> Result<(), Error> {
-        let families = series.collect();
-        for description in series.desc() {
-            let family = families.iter().find(|family| family.name() == description.fq_name);
-            self.entries.lock().push(Entry {
-                name: description.fq_name.clone(),
-                kind: family.map_or("gauge", |family| word(family.get_field_type())),
-                labels: description.variable_labels.clone(),
-                meaning: description.help.clone(),
-            });
-        }
-        self.registry.register(Box::new(series))
-    }
 
     /// Everything in Prometheus' text format 0.0.4.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let text = TextEncoder::new().encode_to_string(&self.registry.gather());
         text.unwrap_or_else(|error| format!("# {error}\n"))
     }
+}
+
+/// A page whose table of this name, between `<!-- generated: NAME -->` and `<!-- generated: end -->`, is this one; `None` if it has none.
+pub fn refreshed(page: &str, name: &str, table: &str) -> Option<String> {
+    let (begin, end) = (format!("<!-- generated: {name} -->\n"), "<!-- generated: end -->");
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}{table}{end}{after}"))
 }
 
 fn word(kind: MetricType) -> &'static str {
@@ -95,7 +98,7 @@ fn unit(name: &str) -> &'static str {
         "flagger_canary_metric_analysis" => "the metric's own; durations in seconds",
         "flagger_canary_status" => "0, 1 or 2",
         "aviary_canary_accepted" => "0 or 1",
-        "flagger_info" => "always 1",
+        "flagger_info" | "flagger_k6_webhook_build_info" => "always 1",
         _ if name.ends_with("_seconds") || name.ends_with("_seconds_total") => "seconds",
         _ if name.ends_with("_bytes") => "bytes",
         _ => "number",
