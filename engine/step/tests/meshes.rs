@@ -42,15 +42,11 @@ fn runs_by_weights() {
         let mut model = released(&on(name));
         reach(&mut model, 30);
         let whole = objects(&model, provider);
+        let empty = json!({"spec": {"routes": [], "backends": [], "conf": {"split": [null]}, "rules": []}});
         for (at, _) in &whole {
             let edits: [&dyn Fn(&mut Model); 3] = [
                 &|model| model.edit(at, &json!({"spec": null})),
-                &|model| {
-                    model.edit(
-                        at,
-                        &json!({"spec": {"routes": [], "backends": [], "conf": {"split": [null]}, "rules": []}}),
-                    )
-                },
+                &|model| model.edit(at, &empty),
                 &|model| model.remove(at),
             ];
             for edit in edits {
