@@ -14,6 +14,7 @@ mod capabilities;
 mod conditions;
 mod contour;
 mod copied;
+mod flags;
 mod gateway_api;
 mod gloo;
 mod ingress;
@@ -40,7 +41,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 use crate::{
-    ObjectRef, Settings, Write, json as tree,
+    ObjectRef, Write, json as tree,
     objects::{self, Kind},
     services::{self, BadPort},
 };
@@ -48,6 +49,7 @@ use affinity::Rules;
 
 pub use affinity::Cookies;
 pub use capabilities::Capabilities;
+pub use flags::Flags;
 pub use page::page;
 
 /// The providers, one line each, in the order of docs/providers.md.
@@ -99,15 +101,6 @@ pub struct Context<'a> {
     pub entropy: u64,
     /// What the command line says.
     pub flags: Flags<'a>,
-}
-
-/// What the command line says to routes.
-#[derive(Clone, Copy, Debug)]
-pub struct Flags<'a> {
-    /// What the NGINX controller's annotations begin with.
-    pub annotations_prefix: &'a str,
-    /// Class of Contour's proxies, empty for none.
-    pub ingress_class: &'a str,
 }
 
 /// A traffic provider.
@@ -329,27 +322,6 @@ impl Refused {
         Self::Field {
             path: path.into(),
             why: why.into(),
-        }
-    }
-}
-
-// === impl Flags ===
-
-impl<'a> Flags<'a> {
-    /// Those of the controller.
-    pub fn of(settings: &'a Settings) -> Self {
-        Self {
-            annotations_prefix: &settings.ingress_annotations_prefix,
-            ingress_class: &settings.ingress_class,
-        }
-    }
-}
-
-impl Default for Flags<'_> {
-    fn default() -> Self {
-        Self {
-            annotations_prefix: "nginx.ingress.kubernetes.io",
-            ingress_class: "",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// Settings of the controller (deploy.md 2).
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags, each read on its own")]
 pub struct Settings {
     /// `-mesh-provider`: traffic provider of canaries that name none.
     pub mesh_provider: String,

@@ -3,7 +3,7 @@
 use crds::Phase;
 use jiff::Timestamp;
 
-use super::{Cx, Flow, Pause, context::after, pods, promote, rollback};
+use super::{Cx, Flow, Pause, context::after, pods, prepare, promote, rollback};
 use crate::{
     ObjectRef,
     alerts::texts as alert,
@@ -72,6 +72,25 @@ pub(super) fn stuck(cx: &mut Cx<'_>, cause: &str) -> Pause {
     let note = format!("Canary analysis failed: {cause}. Pods and weights are left as they are.");
     let canary = cx.status().canary_weight;
     Pause::end(rollback::fail(cx, canary, Some(note)))
+}
+
+/// The route cannot be made, as something of the user's or a kind is missing. Whoever waits for nothing else is told once, by a condition, too.
+pub(super) fn without_source(cx: &mut Cx<'_>, cause: String) -> Pause {
+    if is_on_its_way(cx.phase) && cx.phase != Phase::Initializing {
+        return cx.blocked(cause);
+    }
+    prepare::refuse(cx, prepare::NO_SOURCE, cause)
+}
+
+/// The kind of a route is not installed.
+pub(super) fn without_kind(cx: &mut Cx<'_>, at: &ObjectRef) -> Pause {
+    let kind = at.kind;
+    let cause = format!(
+        "{} {} is not installed in this cluster; install its CRD to go on",
+        kind.kind,
+        kind.api_version()
+    );
+    without_source(cx, cause)
 }
 
 /// Something else is gone: it may come back until the deadline, then the run ends.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::{
     Cx, Flow,
-    context::Pause,
     ensure::Release,
     outage, pods, prepare,
     strategy::{self, Move},
@@ -47,14 +46,6 @@ fn tell_lost_source(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
         return Ok(());
     }
     Err(prepare::refuse(cx, prepare::NO_SOURCE, lost))
-}
-
-/// The route cannot be made, as something of the user's or a kind is missing. Whoever waits for nothing else is told once, by a condition, too.
-fn without_source(cx: &mut Cx<'_>, cause: String) -> Pause {
-    if outage::is_on_its_way(cx.phase) && cx.phase != Phase::Initializing {
-        return cx.blocked(cause);
-    }
-    prepare::refuse(cx, prepare::NO_SOURCE, cause)
 }
 
 /// Idle, and not left on the canary by a failed promotion.
@@ -148,7 +139,7 @@ pub(super) fn shift(cx: &mut Cx<'_>, release: &mut Release, wanted: Split) -> Fl
             cx.give_out(cookies);
             release.written.extend(refs.into_iter().zip(written));
         }
-        Err(Refused::Source(cause)) => return Err(without_source(cx, cause)),
+        Err(Refused::Source(cause)) => return Err(outage::without_source(cx, cause)),
         Err(refused) => return Err(cx.blocked(refused.to_string())),
     }
     release.split = wanted;
@@ -175,20 +166,10 @@ fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<Current> {
         match cx.object(&at) {
             Seen::Present(object) => current.push(Some(object)),
             Seen::Absent => current.push(None),
-            Seen::NoSuchKind => return Err(not_installed(cx, &at)),
+            Seen::NoSuchKind => return Err(outage::without_kind(cx, &at)),
         }
     }
     Ok(current)
-}
-
-fn not_installed(cx: &mut Cx<'_>, at: &ObjectRef) -> Pause {
-    let kind = at.kind;
-    let cause = format!(
-        "{} {} is not installed in this cluster; install its CRD to go on",
-        kind.kind,
-        kind.api_version()
-    );
-    without_source(cx, cause)
 }
 
 fn context<'c>(cx: &Cx<'c>, release: &'c Release, current: &'c [Option<Arc<Value>>]) -> Context<'c> {

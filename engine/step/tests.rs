@@ -7,6 +7,7 @@ mod explore;
 mod fixture;
 mod gates;
 mod knative;
+mod meshes;
 mod metrics;
 mod outage;
 mod refusals;

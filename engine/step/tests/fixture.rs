@@ -57,7 +57,11 @@ pub(super) fn reweigh(route: &mut Value, share: i64) {
 
 fn pairs(value: &mut Value, share: i64) {
     match value {
-        Value::Object(fields) => fields.values_mut().for_each(|field| pairs(field, share)),
+        Value::Object(fields) => {
+            for field in fields.values_mut() {
+                pairs(field, share);
+            }
+        }
         Value::Array(list) => {
             if let [primary, canary] = list.as_mut_slice()
                 && primary["weight"].is_number()
@@ -66,7 +70,9 @@ fn pairs(value: &mut Value, share: i64) {
                 primary["weight"] = (100 - share).into();
                 canary["weight"] = share.into();
             }
-            list.iter_mut().for_each(|entry| pairs(entry, share));
+            for entry in list {
+                pairs(entry, share);
+            }
         }
         _ => {}
     }
