@@ -12,7 +12,7 @@ use crate::{
     json::merge,
     metrics::policy::{self, Policy},
     objects::{self, kinds},
-    routes::{self, Context, Split},
+    routes::{self, Context, Flags, Split},
     seam::{Act, Check, Seen, Step, Write},
     settings::INTERVAL_FLOOR,
     status::{GATEWAY_NOT_ACCEPTED, HELD},
@@ -142,7 +142,8 @@ fn changes_something(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
 }
 
 fn stays_at_home(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
-    if write.object.namespace != input.canary.namespace() {
+    // A kind without namespaces has its route's name to itself.
+    if write.object.kind.is_namespaced() && write.object.namespace != input.canary.namespace() {
         found.push(Violation {
             id: OWN_NAMESPACE,
             what: format!("{} is outside the namespace", write.object),
@@ -174,21 +175,30 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
             canary: input.canary,
             current,
             selector_key: None,
+            selector_value: None,
             entropy: 0,
+            flags: Flags::of(input.settings),
         };
         provider.observed(&context).ok()
     };
     let Some(wanted) = split(next) else { return };
+    // Where the user's own backends have a share, too, the sum is theirs.
+    let ours = |weights: &BTreeMap<&str, i64>| weights.len() <= 2;
     if wanted.primary + wanted.canary != 100
-        || !shared_rules(&written).all(|weights| weights.values().sum::<i64>() == 100)
+        || !shared_rules(&written)
+            .filter(ours)
+            .all(|weights| weights.values().sum::<i64>() == 100)
     {
         found.push(Violation {
             id: WEIGHTS_SUM,
             what: format!("{} gets {}/{}", write.object, wanted.primary, wanted.canary),
         });
     }
-    let target = input.canary.spec.canary_service_name();
-    let leaks = |weights: BTreeMap<&str, i64>| weights.get(target.as_str()).is_some_and(|weight| *weight > 0);
+    let targets = canary_names(input.canary);
+    let leaks = |weights: BTreeMap<&str, i64>| {
+        let weight = |name: &String| weights.get(name.as_str()).is_some_and(|weight| *weight > 0);
+        targets.iter().any(weight)
+    };
     if wanted.canary == 0 && shared_rules(&written).any(leaks) {
         found.push(Violation {
             id: NO_LEAK,
@@ -208,21 +218,49 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
     }
 }
 
+/// What rules call the canary: its Service, with Gloo an Upstream.
+fn canary_names(canary: &Canary) -> Vec<String> {
+    let port = crate::services::port(canary).unwrap_or_default();
+    let upstream = format!(
+        "{}-{}-canaryupstream-{port}",
+        canary.namespace(),
+        canary.spec.apex_name()
+    );
+    vec![canary.spec.canary_service_name(), upstream]
+}
+
 /// The raw weights of every rule with several backends, by backend, in any provider's form. `observed` reads weights as shares, and one rule
 /// only.
 fn shared_rules(route: &Value) -> impl Iterator<Item = BTreeMap<&str, i64>> {
-    let lists = ["rules", "http", "tcp"].map(|list| route["spec"][list].as_array());
+    let lists = ["rules", "http", "tcp", "routes"].map(|list| route["spec"][list].as_array());
     let rules = lists.into_iter().flatten().flatten();
+    let whole = route["spec"]["weighted"]["services"].as_array();
     rules
-        .filter_map(|rule| rule["backendRefs"].as_array().or_else(|| rule["route"].as_array()))
+        .filter_map(backends)
+        .chain(whole)
         .filter(|backends| backends.len() > 1)
         .map(|backends| backends.iter().filter_map(share).collect())
 }
 
+/// The backends of a rule: Gateway API, Istio, Contour, APISIX, Gloo.
+fn backends(rule: &Value) -> Option<&Vec<Value>> {
+    let lists = ["backendRefs", "route", "services", "backends"].map(|list| rule[list].as_array());
+    let multi = rule["routeAction"]["multi"]["destinations"].as_array();
+    lists.into_iter().flatten().next().or(multi)
+}
+
+/// Name and weight of a backend; copies of requests are no share.
 fn share(backend: &Value) -> Option<(&str, i64)> {
-    let name = backend["name"]
-        .as_str()
-        .or_else(|| backend["destination"]["host"].as_str())?;
+    if backend["mirror"] == true {
+        return None;
+    }
+    let named = [
+        &backend["name"],
+        &backend["destination"]["host"],
+        &backend["serviceName"],
+        &backend["destination"]["upstream"]["name"],
+    ];
+    let name = named.into_iter().find_map(Value::as_str)?;
     Some((name, backend["weight"].as_i64().unwrap_or(1)))
 }
 

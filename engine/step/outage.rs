@@ -7,7 +7,7 @@ use super::{Cx, Flow, Pause, context::after, pods, promote, rollback};
 use crate::{
     ObjectRef,
     alerts::texts as alert,
-    routes::{self, Context, Split},
+    routes::{self, Context, Flags, Split},
     seam::{Done, Measure, Seen},
     status::{GATEWAY_NOT_ACCEPTED, HELD},
 };
@@ -15,6 +15,11 @@ use crate::{
 /// Whether there is a run that must come to an end (L2). Idle phases wait for what is missing, as long as it takes.
 pub(super) fn ends_runs(phase: Phase) -> bool {
     matches!(phase, Phase::Progressing | Phase::WaitingPromotion | Phase::Promoting)
+}
+
+/// Whether the phase must come to an end.
+pub(super) fn is_on_its_way(phase: Phase) -> bool {
+    ends_runs(phase) || matches!(phase, Phase::Initializing | Phase::Finalising)
 }
 
 /// The target is gone, and all canary pods with it: the run ends at once, or traffic would stay on pods that do not exist.
@@ -71,8 +76,7 @@ pub(super) fn stuck(cx: &mut Cx<'_>, cause: &str) -> Pause {
 
 /// Something else is gone: it may come back until the deadline, then the run ends.
 pub(super) fn without_part(cx: &mut Cx<'_>, cause: String) -> Pause {
-    let is_on_its_way = ends_runs(cx.phase) || matches!(cx.phase, Phase::Initializing | Phase::Finalising);
-    if !is_on_its_way {
+    if !is_on_its_way(cx.phase) {
         return cx.blocked(cause);
     }
     if pods::is_overdue(cx) {
@@ -156,7 +160,9 @@ fn route(cx: &mut Cx<'_>, wanted: Split) -> Flow<()> {
         canary: cx.canary,
         current: seen.iter().map(|seen| seen.present().map(|object| &**object)).collect(),
         selector_key: None,
+        selector_value: None,
         entropy: cx.entropy,
+        flags: Flags::of(cx.settings),
     };
     match provider.writes(&context, wanted) {
         Ok(writes) => {

@@ -23,6 +23,8 @@ pub(super) const FINALIZER: &str = "finalizer.flagger.app";
 const INVALID: &str = "InvalidSpec";
 /// Reason of condition `Accepted` when the target is not there.
 pub(super) const NO_TARGET: &str = "TargetNotFound";
+/// Reason of condition `Accepted` when the object that the route is made from, or its kind, is not there or has no place for it.
+pub(super) const NO_SOURCE: &str = "RouteSourceNotFound";
 /// Reason of condition `Accepted` while the spec is written in an older form that is read as if it were today's.
 const TRANSLATED: &str = "Translated";
 /// Reason of condition `Held` while `spec.suspend` is true.
@@ -103,7 +105,7 @@ pub(super) fn refuse_what_cannot_work(cx: &mut Cx<'_>) -> Flow<()> {
     let told = cx.status().condition(ACCEPTED).map(|told| told.reason.clone());
     match told.as_deref() {
         // Told by a later part of the step, which takes it back.
-        Some(NO_TARGET | UNUSABLE_METRIC) => Ok(()),
+        Some(NO_TARGET | NO_SOURCE | UNUSABLE_METRIC) => Ok(()),
         _ if !cx.legacy.is_empty() => name_translations(cx),
         Some(reason) => take_back(cx, reason),
         None => Ok(()),
@@ -181,24 +183,11 @@ fn beyond(provider: &routes::Provider, canary: &Canary) -> Vec<String> {
             spec.target_ref.name
         ));
     }
+    let missing = can.missing(canary).into_iter();
+    found.extend(missing.map(|(path, why)| format!("spec.{path}: the provider is {name}, and {why}; remove it")));
     let Some(analysis) = canary.spec.analysis.as_ref().filter(|_| !canary.spec.skips_analysis()) else {
         return found;
     };
-    if !analysis.matches.is_empty() && !can.ab {
-        found.push(format!(
-            "spec.analysis.match: provider {name} cannot tell requests apart, so there is no A/B testing; remove it"
-        ));
-    }
-    if analysis.session_affinity.is_some() && !can.affinity {
-        found.push(format!(
-            "spec.analysis.sessionAffinity: this version does not support it with provider {name}; remove it"
-        ));
-    }
-    if analysis.mirror == Some(true) && !can.mirror {
-        found.push(format!(
-            "spec.analysis.mirror: requests cannot be mirrored with provider {name}; remove it"
-        ));
-    }
     if analysis.mirror == Some(true) && analysis.strategy() == Strategy::AbTesting {
         found
             .push("spec.analysis.mirror: in an A/B test the chosen requests go to the canary itself; remove it".into());

@@ -37,6 +37,8 @@ const QUICK_MAIN: [usize; 2] = [1, 40];
 const QUICK: [usize; 2] = [2, 1];
 /// For strategies that differ in the route alone; each is tried on both providers.
 const FEW: [usize; 2] = [12, 1];
+/// For providers that differ in the route alone; each is tried with few strategies.
+const FEWER: [usize; 2] = [40, 1];
 const ALL: [usize; 2] = [1, 1];
 /// More states than any scenario has; a scenario that grows beyond is a mistake in `fingerprint`.
 const STATES_MAX: usize = 60_000;
@@ -325,6 +327,14 @@ fn search(spec: &Value, disturbances: usize, quick: [usize; 2]) {
     }
 }
 
+/// Ingress providers differ from the others in their route alone. Each is tried with weights, and those that can with an A/B test.
+fn search_ingresses(providers: &[&str], spec: &Value) {
+    let thin = if is_long() { ALL } else { FEWER };
+    for provider in providers {
+        explore(&on_ingress(provider, spec), 1, thin);
+    }
+}
+
 /// For strategies that differ in the route alone: both providers, all single disturbances in the long run, else a choice of them.
 fn search_providers(spec: &Value) {
     let thin = if is_long() { ALL } else { FEW };
@@ -369,6 +379,19 @@ fn ab_testing_holds_under_disturbances() {
 #[test]
 fn a_mirror_and_cookies_hold_under_disturbances() {
     search_providers(&mirror_with_affinity());
+}
+
+#[test]
+fn ingress_weights_hold_under_disturbances() {
+    search_ingresses(
+        &["nginx", "skipper", "traefik", "contour", "apisix", "gloo"],
+        &one_weight(),
+    );
+}
+
+#[test]
+fn ingress_ab_testing_holds_under_disturbances() {
+    search_ingresses(&["nginx", "skipper", "contour", "apisix", "gloo"], &ab_testing());
 }
 
 #[test]

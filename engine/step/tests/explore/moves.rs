@@ -76,7 +76,7 @@ pub(super) fn play(model: &mut Model, answers: Answers, step: Move) -> Answers {
             &json!({"spec": {"autoscalerRef": {"kind": "Unknown", "name": "app"}}}),
         ),
         Move::Spoil(false) => model.edit(&canary, &json!({"spec": {"autoscalerRef": null}})),
-        Move::DeleteRoute => model.remove(&weights_at(model).0),
+        Move::DeleteRoute => model.remove(&weights_at(model)),
         Move::Weights(share) => set_weights(model, share),
         Move::Break(primary) => broken(model, primary, &json!("true")),
         Move::Mend(primary) => broken(model, primary, &Value::Null),
@@ -113,16 +113,10 @@ fn failing(model: &mut Model, answers: Answers, nth: usize, trouble: Trouble) {
 
 /// In all rules with two backends, those for cookies included.
 fn set_weights(model: &mut Model, share: i64) {
-    let (at, rules, backends) = weights_at(model);
+    let at = weights_at(model);
     let Some(route) = model.get(&at) else { return };
     let mut route = (*route).clone();
-    for rule in route["spec"][rules].as_array_mut().into_iter().flatten() {
-        let Some([primary, canary]) = rule[backends].as_array_mut().map(Vec::as_mut_slice) else {
-            continue;
-        };
-        primary["weight"] = (100 - share).into();
-        canary["weight"] = share.into();
-    }
+    reweigh(&mut route, share);
     model.put(at, route);
 }
 
