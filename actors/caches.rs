@@ -100,7 +100,9 @@ impl Caches {
         let mut installed = Installed::new(world.clone(), places.own().clone());
         let mut beside = places.mesh().map(|mesh| Installed::new(world.clone(), mesh.clone()));
         let mut shards = BTreeMap::new();
-        for (kind, bare) in watched() {
+        // With one namespace the rights may end there (DP-7), so kinds of the whole cluster (Kuma's) count as not installed.
+        let within = |kind: &Kind| namespace.is_none() || kind.is_namespaced();
+        for (kind, bare) in watched().into_iter().filter(|(kind, _)| within(kind)) {
             let shard = Arc::new(Shard::new(kind, bare));
             let place = beside.as_mut().filter(|_| kind.is_of_mesh()).unwrap_or(&mut installed);
             let feed = Feed {

@@ -80,11 +80,16 @@ pub(super) fn deployment(replicas: u32) -> Value {
 
 /// Run a test against caches over this server.
 pub(crate) async fn over<F: Future<Output = ()>>(fake: Fake, test: impl FnOnce(Bench) -> F) {
+    over_namespace(fake, None, test).await;
+}
+
+/// The same, where only this namespace is watched.
+async fn over_namespace<F: Future<Output = ()>>(fake: Fake, namespace: Option<&str>, test: impl FnOnce(Bench) -> F) {
     let run = async {
         let world = World::single(Timestamp::UNIX_EPOCH, 7);
         let told = Arc::new(Told::default());
         let fleet: Arc<dyn Fleet> = told.clone();
-        let caches = Caches::start(&world, &fake.client().into(), None, &fleet);
+        let caches = Caches::start(&world, &fake.client().into(), namespace, &fleet);
         settle().await;
         test(Bench { fake, told, caches }).await;
     };
@@ -207,6 +212,26 @@ async fn a_kind_that_is_installed_later_is_noticed_and_its_end_too() {
         settle().await;
         assert_eq!(caches.object(&web), Seen::NoSuchKind);
         assert_eq!(rings.take(), 1);
+    })
+    .await;
+}
+
+/// So that a Role in that namespace is enough (DP-7).
+#[tokio::test(start_paused = true)]
+async fn with_one_namespace_nothing_of_the_cluster_is_asked_for() {
+    let fake = Fake::default();
+    fake.put(WEB, deployment(2));
+    let log = fake.clone();
+    over_namespace(fake, Some("shop"), |Bench { caches, .. }| async move {
+        assert!(caches.object(&DEPLOYMENT.named("shop", "web")).present().is_some());
+        tokio::time::sleep(Duration::from_mins(3)).await;
+        let asked = log.log();
+        assert!(!asked.is_empty());
+        let outside: Vec<&String> = asked
+            .iter()
+            .filter(|line| !line.contains("/namespaces/shop/"))
+            .collect();
+        assert_eq!(outside, Vec::<&String>::new());
     })
     .await;
 }
