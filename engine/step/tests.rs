@@ -16,3 +16,4 @@ mod status;
 mod strategies;
 mod targets;
 mod templates;
+mod users;
