@@ -5,6 +5,7 @@ mod crash;
 mod dark;
 mod explore;
 mod fixture;
+mod fuzz;
 mod gates;
 mod knative;
 mod metrics;

@@ -40,7 +40,7 @@ pub(super) fn begun(scenario: &Scenario) -> Model {
     };
     add_annotations(&mut model, &scenario.annotations);
     add_parts(&mut model, scenario);
-    if scenario.spec.get("revertOnDeletion").is_some() && scenario.target == "Deployment" {
+    if scenario.name == "deletion with revert" {
         // A Service that was there before: after the deletion it has to lead to pods again.
         let apex = json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": "app", "namespace": NAMESPACE},

@@ -306,14 +306,19 @@ fn beginnings() -> Vec<Scenario> {
         },
         Scenario {
             name: "a new canary, Istio",
-            spec: json!({"provider": "istio", "service": {"gatewayRefs": null, "trafficPolicy": {"tls": {"mode": "DISABLE"}}}}),
+            spec: json!({"revertOnDeletion": true, "provider": "istio", "service": {"gatewayRefs": null, "trafficPolicy": {"tls": {"mode": "DISABLE"}}}}),
             from_new: true,
             always: &[Move::Edit(
                 r#"{"service": {"trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}}}"#,
             )],
             thin: [24, 1],
             phases: &[Phase::New, Phase::Initializing],
-            effects: &["route made", "rules of the mesh changed", "rules of the mesh made"],
+            effects: &[
+                "finalizer added",
+                "route made",
+                "rules of the mesh changed",
+                "rules of the mesh made",
+            ],
             without: UNTOUCHED,
             ..BASE
         },
@@ -356,13 +361,12 @@ fn companions() -> Vec<Scenario> {
         Scenario {
             name: "deletion with revert",
             spec: json!({"revertOnDeletion": true}),
-            from_new: true,
             always: &[Move::Delete],
             moves: &[Move::Scale(0)],
             disturbances: 2,
             thin: [24, 200],
             phases: &[Phase::Terminating],
-            effects: &["apex Service changed", "finalizer added", "finalizer removed"],
+            effects: &["apex Service changed", "finalizer removed"],
             without: &["WaitingPromotion", "Waiting"],
             ..BASE
         },
