@@ -9,6 +9,7 @@ mod fuzz;
 mod gates;
 mod knative;
 mod metrics;
+mod mutants;
 mod outage;
 mod refusals;
 mod runs;
