@@ -27,7 +27,7 @@ use specs::{Chance, schema, spec};
 mod specs;
 
 /// Cases of the quick run: 10 to 20 s in a debug build on one core.
-const CASES: u64 = 2000;
+const CASES: u64 = 1500;
 /// So many failing cases are enough to look at.
 const FAILING_MAX: usize = 5;
 /// Steps that a canary gets to come to rest: 100 steps of weight 1, a promotion, and some pauses.
