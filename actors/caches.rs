@@ -19,8 +19,7 @@ mod shard;
 pub(crate) mod tests;
 mod view;
 
-use engine::{Kind, ObjectRef, Seen, objects::kinds};
-use kube::Client;
+use engine::{Kind, ObjectRef, Seen, objects::kinds, routes};
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +28,7 @@ use std::{
 };
 use tokio::sync::watch;
 
-use crate::world::World;
+use crate::{places::Places, world::World};
 use feed::Feed;
 use installed::Installed;
 use packed::Kept;
@@ -38,24 +37,25 @@ pub use shard::Mark;
 use shard::{Listener, Shard};
 pub use view::{Digests, Overlay, Pins, StepView, is_newer};
 
-/// The kinds, and whether only their metadata is watched.
-const KINDS: [(Kind, bool); 15] = [
+/// The kinds that are no provider's, and whether only their metadata is watched.
+const KINDS: [(Kind, bool); 10] = [
     (kinds::CANARY, false),
     (kinds::METRIC_TEMPLATE, false),
     (kinds::ALERT_PROVIDER, false),
     (kinds::DEPLOYMENT, false),
     (kinds::DAEMON_SET, false),
     (kinds::SERVICE, false),
-    (kinds::HTTP_ROUTE, false),
-    (kinds::VIRTUAL_SERVICE, false),
-    (kinds::DESTINATION_RULE, false),
     (kinds::HORIZONTAL_POD_AUTOSCALER, false),
     (kinds::SCALED_OBJECT, false),
-    (kinds::KNATIVE_SERVICE, false),
-    (kinds::KNATIVE_REVISION, false),
     (kinds::CONFIG_MAP, true),
     (kinds::SECRET, true),
 ];
+
+/// All kinds that are watched, those of the traffic providers included, and whether only their metadata is.
+pub fn watched() -> BTreeMap<Kind, bool> {
+    let routes = routes::kinds().into_iter().map(|kind| (kind, false));
+    routes.chain(KINDS).collect()
+}
 
 /// Wakes a canary. Called from watch tasks: it must not block.
 pub type Ring = Arc<dyn Fn() + Send + Sync>;
@@ -93,27 +93,35 @@ pub struct Subscription {
 
 impl Caches {
     /// Start all watches on the I/O runtime, of all namespaces or of this one.
-    pub fn start(world: &World, client: &Client, namespace: Option<&str>, fleet: &Arc<dyn Fleet>) -> Self {
+    pub fn start(world: &World, places: &Places, namespace: Option<&str>, fleet: &Arc<dyn Fleet>) -> Self {
         let (alive, stop) = watch::channel(());
         let (settled, count) = watch::channel(0);
         let settled = Arc::new(settled);
-        let mut installed = Installed::new(world.clone(), client.clone());
+        let mut installed = Installed::new(world.clone(), places.own().clone());
+        let mut beside = places.mesh().map(|mesh| Installed::new(world.clone(), mesh.clone()));
         let mut shards = BTreeMap::new();
-        for (kind, bare) in KINDS {
+        for (kind, bare) in watched() {
             let shard = Arc::new(Shard::new(kind, bare));
+            let place = beside.as_mut().filter(|_| kind.is_of_mesh()).unwrap_or(&mut installed);
             let feed = Feed {
                 world: world.clone(),
-                client: client.clone(),
+                client: places.of(kind).clone(),
                 namespace: namespace.map(str::to_owned),
                 shard: shard.clone(),
-                installed: installed.follow(kind),
+                installed: place.follow(kind),
                 settled: settled.clone(),
                 fleet: (kind == kinds::CANARY).then(|| fleet.clone()),
             };
             world.spawn(while_alive(stop.clone(), feed.run()));
             shards.insert(kind, shard);
         }
-        world.spawn(while_alive(stop, installed.run()));
+        // Definitions belong to the cluster. Whoever watches one namespace may have rights in that one only (DP-7): then nothing is known of
+        // what is installed, and the feeds probe slowly.
+        if namespace.is_none() {
+            for watched in beside.into_iter().chain([installed]) {
+                world.spawn(while_alive(stop.clone(), watched.run()));
+            }
+        }
         Self(Arc::new(Inner {
             shards,
             settled: count,

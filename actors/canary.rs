@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod memory;
+mod owed;
 mod round;
 mod secrets;
 
@@ -139,7 +140,8 @@ impl CanaryActor {
         let ring = bell.clone();
         let interest = tools.caches.subscribe(Arc::new(move || ring.ring()));
         let counted = tools.world.instant();
-        let memory = Memory::new(tools.world.now());
+        let receipt = bell.clone();
+        let memory = Memory::new(tools.world.now(), Arc::new(move || receipt.ring()));
         Self {
             at: kinds::CANARY.named(namespace, name),
             tools,

@@ -16,11 +16,10 @@ use engine::{
     objects::{kinds, resource_version},
     seam::{Act, Trouble},
 };
-use kube::Client;
 use serde_json::{Value, json};
 use std::{future::Future, sync::Arc, time::Duration};
 
-use crate::world::World;
+use crate::{places::Places, world::World};
 use wire::Wire;
 
 /// Longest time for one attempt. A busy API server gets it: what is given up is asked for again, so a time below that of its slowest
@@ -55,7 +54,8 @@ pub struct Call {
 /// The API server as the actors use it. Cheap to clone.
 #[derive(Clone)]
 pub struct Cluster {
-    wire: Wire,
+    own: Wire,
+    mesh: Wire,
     world: World,
     guard: Guard,
     tally: Tally,
@@ -64,15 +64,23 @@ pub struct Cluster {
 // === impl Cluster ===
 
 impl Cluster {
-    /// A cluster behind this client, which must have been made on the I/O runtime (crates.md 2.1). `guard` is asked right before
+    /// A cluster behind these clients, which must have been made on the I/O runtime (crates.md 2.1). `guard` is asked right before
     /// every write: while it says no, nothing is written, so that two replicas never both write (W-48).
-    pub fn new(client: Client, world: World, guard: Guard, tally: Tally) -> Self {
+    pub fn new(places: impl Into<Places>, world: World, guard: Guard, tally: Tally) -> Self {
+        let places = places.into();
+        let mesh = places.mesh().unwrap_or_else(|| places.own());
         Self {
-            wire: Wire::new(client, ATTEMPT),
+            own: Wire::new(places.own().clone(), ATTEMPT),
+            mesh: Wire::new(mesh.clone(), ATTEMPT),
             world,
             guard,
             tally,
         }
+    }
+
+    /// The way to the API server that stores this object.
+    fn wire(&self, of: &ObjectRef) -> &Wire {
+        if of.kind.is_of_mesh() { &self.mesh } else { &self.own }
     }
 
     /// The object as it is on the API server; `None` where there is none. Tried again while the API server is unavailable.
@@ -80,14 +88,14 @@ impl Cluster {
         let read = async {
             let mut pause = PAUSE;
             for _ in 1..ATTEMPTS {
-                match self.attempt("get", of, self.wire.get(of)).await {
+                match self.attempt("get", of, self.wire(of).get(of)).await {
                     Err(Trouble::Unavailable(_)) => {}
                     settled => return settled,
                 }
                 self.world.sleep(pause).await;
                 pause *= 2;
             }
-            self.attempt("get", of, self.wire.get(of)).await
+            self.attempt("get", of, self.wire(of).get(of)).await
         };
         match within(DEADLINE, read).await {
             Ok(object) => Ok(Some(Arc::new(object))),
@@ -98,7 +106,7 @@ impl Cluster {
 
     /// The answer to a `GET` of this path, whatever its status; for APIs whose answers are no objects, such as the External Metrics API.
     pub async fn fetch(&self, path: &str) -> Result<Response, Trouble> {
-        let result = within(DEADLINE, self.wire.fetch(path)).await;
+        let result = within(DEADLINE, self.own.fetch(path)).await;
         let result_label = result
             .as_ref()
             .map_or_else(label, |response| if response.status < 300 { "ok" } else { "refused" });
@@ -116,13 +124,13 @@ impl Cluster {
     pub async fn write(&self, write: &Write) -> Result<Arc<Value>, Trouble> {
         let of = &write.object;
         let written = match &write.act {
-            Act::Create(object) => self.guarded("create", of, self.wire.create(of, object)).await,
+            Act::Create(object) => self.guarded("create", of, self.wire(of).create(of, object)).await,
             Act::Merge {
                 patch,
                 resource_version,
                 generation,
             } => self.merge(of, patch, resource_version, *generation).await,
-            Act::Delete { uid } => self.guarded("delete", of, self.wire.delete(of, uid)).await,
+            Act::Delete { uid } => self.guarded("delete", of, self.wire(of).delete(of, uid)).await,
         };
         written.map(Arc::new)
     }
@@ -139,7 +147,7 @@ impl Cluster {
         let mut version = version.to_owned();
         for _ in 1..ATTEMPTS {
             let guarded = with_precondition(patch, &version);
-            match self.guarded("patch", of, self.wire.merge(of, &guarded)).await {
+            match self.guarded("patch", of, self.wire(of).merge(of, &guarded)).await {
                 Err(Trouble::Conflict(_)) if generation.is_some() => {}
                 settled => return settled,
             }
@@ -151,7 +159,7 @@ impl Cluster {
             resource_version(&current).clone_into(&mut version);
         }
         let guarded = with_precondition(patch, &version);
-        self.guarded("patch", of, self.wire.merge(of, &guarded)).await
+        self.guarded("patch", of, self.wire(of).merge(of, &guarded)).await
     }
 
     /// Bring the status of this very Canary (same uid) from `canary.status` to `status`, and give the Canary as it is afterwards.
@@ -179,7 +187,7 @@ impl Cluster {
             };
             let patch = with_precondition(&json!({ "status": change }), resource_version(&current));
             match self
-                .guarded("patch_status", of, self.wire.merge_status(of, &patch))
+                .guarded("patch_status", of, self.own.merge_status(of, &patch))
                 .await
             {
                 Err(trouble @ (Trouble::Unavailable(_) | Trouble::Conflict(_))) if attempts == ATTEMPTS => {

@@ -87,6 +87,12 @@ impl<J: Job> Lanes<J> {
         None
     }
 
+    /// Reads how many jobs are neither done nor given up. It does not keep the lanes alive.
+    pub fn pending(&self) -> impl Fn() -> usize + Send + Sync + 'static {
+        let pending = self.0.pending.subscribe();
+        move || *pending.borrow()
+    }
+
     /// Resolves when nothing waits or runs.
     pub async fn idle(&self) {
         let mut pending = self.0.pending.subscribe();

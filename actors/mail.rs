@@ -4,9 +4,9 @@
 use actix::{Message, Recipient};
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, TryAcquireError};
 
 /// Address of an actor that takes at most `capacity` messages at a time, waiting and being handled together.
 pub struct Mail<M>
@@ -15,7 +15,15 @@ where
     M::Result: Send,
 {
     to: Recipient<M>,
+    meter: Meter,
+}
+
+/// How full a mail is. It does not keep its actor alive.
+#[derive(Clone)]
+pub struct Meter {
+    capacity: usize,
     permits: Arc<Semaphore>,
+    waits: Arc<AtomicU64>,
 }
 
 /// A message could not be delivered: its actor is gone.
@@ -44,19 +52,36 @@ where
     pub fn new(to: Recipient<M>, capacity: usize) -> Self {
         Self {
             to,
-            permits: Arc::new(Semaphore::new(capacity)),
+            meter: Meter {
+                capacity,
+                permits: Arc::new(Semaphore::new(capacity)),
+                waits: Arc::default(),
+            },
         }
     }
 
     /// Send, and wait for the answer. Waits for a permit first; dropping the future gives it back.
     pub async fn send(&self, message: M) -> Result<M::Result, Undelivered> {
-        let _permit = self.permits.acquire().await.map_err(|_| Undelivered)?;
+        let permits = &self.meter.permits;
+        let _permit = match permits.try_acquire() {
+            Ok(permit) => permit,
+            Err(TryAcquireError::Closed) => return Err(Undelivered),
+            Err(TryAcquireError::NoPermits) => {
+                self.meter.waits.fetch_add(1, Ordering::Relaxed);
+                permits.acquire().await.map_err(|_| Undelivered)?
+            }
+        };
         self.to.send(message).await.map_err(|_| Undelivered)
     }
 
     /// Messages that could be sent now without waiting.
     pub fn free(&self) -> usize {
-        self.permits.available_permits()
+        self.meter.permits.available_permits()
+    }
+
+    /// For `/metrics`.
+    pub fn meter(&self) -> Meter {
+        self.meter.clone()
     }
 }
 
@@ -68,8 +93,22 @@ where
     fn clone(&self) -> Self {
         Self {
             to: self.to.clone(),
-            permits: self.permits.clone(),
+            meter: self.meter.clone(),
         }
+    }
+}
+
+// === impl Meter ===
+
+impl Meter {
+    /// Messages waiting at the actor and being handled.
+    pub fn depth(&self) -> usize {
+        self.capacity.saturating_sub(self.permits.available_permits())
+    }
+
+    /// Messages so far that waited for a permit.
+    pub fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
     }
 }
 

@@ -107,9 +107,17 @@ pub struct Notify {
     pub events: Vec<Event>,
     /// Alerts, in order.
     pub alerts: Vec<Alert>,
+    /// Dropped when every alert is delivered or given up.
+    pub receipt: Option<Receipt>,
     /// When it was said.
     pub at: Timestamp,
 }
+
+/// Says that something is over by being dropped, with its last copy.
+#[derive(Clone)]
+pub struct Receipt(#[expect(dead_code, reason = "only its end matters")] Arc<Farewell>);
+
+struct Farewell(Box<dyn Fn() + Send + Sync>);
 
 /// Answered when every notice is delivered or given up: for the end of the process, with a time limit round it.
 #[derive(Clone, Copy, Debug, Message)]
@@ -128,6 +136,7 @@ pub struct Notifier {
 struct Notice<T> {
     canary: Arc<Canary>,
     what: T,
+    receipt: Option<Receipt>,
     at: Timestamp,
 }
 
@@ -149,7 +158,11 @@ const ALERT: &str = "alert";
 
 /// Start the notifier in the current arbiter.
 pub fn start(parts: Parts) -> Notifier {
-    let actor = NotifierActor::new(parts).start();
+    let actor = NotifierActor::new(parts);
+    actor.series.watch_lane(RECORD, actor.records.pending());
+    actor.series.watch_lane(WEBHOOK, actor.webhooks.pending());
+    actor.series.watch_lane(ALERT, actor.alerts.pending());
+    let actor = actor.start();
     Notifier {
         notify: Mail::new(actor.clone().recipient(), NOTICES_MAX),
         flush: Mail::new(actor.recipient(), 1),
@@ -192,12 +205,17 @@ impl NotifierActor {
         let lane = canary.display_name();
         for event in notify.events {
             events::Said { canary, event: &event }.emit();
-            let notice = |what| notice(canary, what, notify.at);
+            let notice = |what| notice(canary, what, None, notify.at);
             self.queue(&self.records, &lane, RECORD, notice(event.clone()));
             self.queue(&self.webhooks, &lane, WEBHOOK, notice(event));
         }
         for alert in notify.alerts {
-            self.queue(&self.alerts, &lane, ALERT, notice(canary, alert, notify.at));
+            self.queue(
+                &self.alerts,
+                &lane,
+                ALERT,
+                notice(canary, alert, notify.receipt.clone(), notify.at),
+            );
         }
     }
 
@@ -249,11 +267,27 @@ impl Job for Notice<Alert> {
     }
 }
 
-fn notice<T>(canary: &Arc<Canary>, what: T, at: Timestamp) -> Notice<T> {
+fn notice<T>(canary: &Arc<Canary>, what: T, receipt: Option<Receipt>, at: Timestamp) -> Notice<T> {
     Notice {
         canary: canary.clone(),
         what,
+        receipt,
         at,
+    }
+}
+
+// === impl Receipt ===
+
+impl Receipt {
+    /// `end` is called when the last copy is dropped.
+    pub fn new(end: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Farewell(Box::new(end))))
+    }
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 
@@ -299,6 +333,7 @@ impl Courier {
             .zip(calls)
             .map(|(place, call)| self.deliver_at(place, &notice.canary, call));
         futures::future::join_all(calls).await;
+        drop(notice.receipt); // now, and not before: until here a crash would lose the alert
     }
 
     /// Receivers are called in the order of the list, without waiting for a slow one.

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     cluster::Cluster,
-    mail::{Mail, Undelivered},
+    mail::{Mail, Meter, Undelivered},
     world::World,
 };
 
@@ -90,6 +90,15 @@ impl Router {
             ("reads", READS - self.reads.free()),
             ("applies", APPLIES - self.applies.free()),
             ("saves", SAVES - self.saves.free()),
+        ]
+    }
+
+    /// The meters of its mails, for `/metrics`.
+    pub fn meters(&self) -> [(&'static str, Meter); 3] {
+        [
+            ("reads", self.reads.meter()),
+            ("applies", self.applies.meter()),
+            ("saves", self.saves.meter()),
         ]
     }
 

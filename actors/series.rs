@@ -4,17 +4,19 @@ use crds::{Canary, Phase, analysis::Strategy};
 use engine::seam::Measure;
 use parking_lot::Mutex;
 use prometheus::{
-    Error, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-    process_collector::ProcessCollector,
+    Error, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, process_collector::ProcessCollector,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+mod calls;
 mod checks;
 mod labels;
 mod lateness;
+mod queues;
 #[cfg(test)]
 mod tests;
 
+use crate::catalogue::Catalogue;
 use checks::Checks;
 
 /// Buckets of `aviary_step_duration_seconds`: steps take from half a millisecond (idle, from caches) up to a hook's minutes.
@@ -22,9 +24,11 @@ const STEP_BUCKETS: [f64; 12] = [0.0005, 0.002, 0.01, 0.05, 0.2, 0.5, 1.0, 5.0, 
 
 /// All series of the process.
 pub struct Series {
-    registry: Registry,
+    catalogue: Catalogue,
     flagger: Flagger,
     aviary: Aviary,
+    calls: calls::Calls,
+    queues: queues::Queues,
     lateness: lateness::Lateness,
     known: Mutex<Known>,
 }
@@ -46,7 +50,6 @@ struct Aviary {
     canaries: IntGaugeVec,
     accepted: IntGaugeVec,
     restarts: IntCounterVec,
-    mail_waits: IntCounterVec,
     api_requests: IntCounterVec,
     step_duration: HistogramVec,
     dropped: IntCounterVec,
@@ -75,16 +78,20 @@ struct Shown {
 impl Series {
     /// All series, in a registry of their own. `version` is this program's, `mesh_provider` the flag's value.
     pub fn new(version: &str, mesh_provider: &str) -> Result<Self, Error> {
-        let registry = Registry::new();
-        registry.register(Box::new(ProcessCollector::for_self()))?;
-        let flagger = Flagger::new(&registry)?;
-        let aviary = Aviary::new(&registry)?;
-        let lateness = lateness::Lateness::new(&registry)?;
+        let catalogue = Catalogue::default();
+        catalogue.keep(Box::new(ProcessCollector::for_self()))?;
+        let flagger = Flagger::new(&catalogue)?;
+        let aviary = Aviary::new(&catalogue)?;
+        let calls = calls::Calls::new(&catalogue)?;
+        let queues = queues::Queues::new(&catalogue)?;
+        let lateness = lateness::Lateness::new(&catalogue)?;
         flagger.info.with_label_values(&[version, mesh_provider]).set(1);
         Ok(Self {
-            registry,
+            catalogue,
             flagger,
             aviary,
+            calls,
+            queues,
             lateness,
             known: Mutex::default(),
         })
@@ -155,11 +162,6 @@ impl Series {
         self.aviary.restarts.with_label_values(&[actor]).inc();
     }
 
-    /// A sender had to wait for a permit of this mail.
-    pub fn waited(&self, mail: &str) {
-        self.aviary.mail_waits.with_label_values(&[mail]).inc();
-    }
-
     /// A request to the Kubernetes API ended: `verb` such as `patch`, `result` such as `ok` or `conflict`.
     pub fn requested(&self, verb: &str, result: &str) {
         self.aviary.api_requests.with_label_values(&[verb, result]).inc();
@@ -187,7 +189,8 @@ impl Series {
 
     /// Everything in Prometheus' text format 0.0.4.
     pub fn render(&self) -> String {
-        let text = TextEncoder::new().encode_to_string(&self.registry.gather());
+        self.queues.read();
+        let text = self.catalogue.text();
         let mut known = self.known.lock();
         known.namespaces.retain(|namespace, ends| {
             if *ends {
@@ -195,7 +198,7 @@ impl Series {
             }
             !*ends
         });
-        text.unwrap_or_else(|error| format!("# {error}\n"))
+        text
     }
 
     /// The entry of a canary. If its target has changed, the old target's series go.
@@ -219,6 +222,11 @@ impl Series {
         shown
     }
 
+    /// All series as a table of Markdown.
+    pub fn table(&self) -> String {
+        self.catalogue.table()
+    }
+
     /// Take away a target's series, or leave them to another canary that has a target of this name.
     fn hide(&self, known: &mut Known, namespace: &str, shown: Shown) {
         let mut others = known.canaries.iter_mut().filter(|((at, _), _)| at == namespace);
@@ -232,10 +240,10 @@ impl Series {
 // === impl Flagger ===
 
 impl Flagger {
-    fn new(registry: &Registry) -> Result<Self, Error> {
-        let gauge = |name, help, labels: &[&str]| kept(registry, GaugeVec::new(Opts::new(name, help), labels)?);
-        let whole = |name, help, labels: &[&str]| kept(registry, IntGaugeVec::new(Opts::new(name, help), labels)?);
-        let count = |name, help, labels: &[&str]| kept(registry, IntCounterVec::new(Opts::new(name, help), labels)?);
+    fn new(catalogue: &Catalogue) -> Result<Self, Error> {
+        let gauge = |name, help, labels: &[&str]| catalogue.kept(GaugeVec::new(Opts::new(name, help), labels)?);
+        let whole = |name, help, labels: &[&str]| catalogue.kept(IntGaugeVec::new(Opts::new(name, help), labels)?);
+        let count = |name, help, labels: &[&str]| catalogue.kept(IntCounterVec::new(Opts::new(name, help), labels)?);
         let each = ["name", "namespace"];
         let ends = ["name", "namespace", "deployment_strategy", "analysis_status"];
         let duration = HistogramOpts::new(
@@ -268,7 +276,7 @@ impl Flagger {
                 "Last value measured for a metric of the analysis",
                 &["name", "namespace", "metric"],
             )?,
-            duration: kept(registry, HistogramVec::new(duration, &each)?)?,
+            duration: catalogue.kept(HistogramVec::new(duration, &each)?)?,
             successes: count(
                 "flagger_canary_successes_total",
                 "Runs that ended with a promotion",
@@ -327,8 +335,8 @@ impl Flagger {
 // === impl Aviary ===
 
 impl Aviary {
-    fn new(registry: &Registry) -> Result<Self, Error> {
-        let count = |name, help, labels: &[&str]| kept(registry, IntCounterVec::new(Opts::new(name, help), labels)?);
+    fn new(catalogue: &Catalogue) -> Result<Self, Error> {
+        let count = |name, help, labels: &[&str]| catalogue.kept(IntCounterVec::new(Opts::new(name, help), labels)?);
         let canaries = Opts::new("aviary_canaries", "Number of canaries in a phase");
         let accepted = Opts::new(
             "aviary_canary_accepted",
@@ -340,25 +348,20 @@ impl Aviary {
         );
         let steps = HistogramVec::new(steps.buckets(STEP_BUCKETS.to_vec()), &["verb"])?;
         Ok(Self {
-            checks: Checks::new(registry)?,
-            canaries: kept(registry, IntGaugeVec::new(canaries, &["phase"])?)?,
-            accepted: kept(registry, IntGaugeVec::new(accepted, &["name", "namespace"])?)?,
+            checks: Checks::new(catalogue)?,
+            canaries: catalogue.kept(IntGaugeVec::new(canaries, &["phase"])?)?,
+            accepted: catalogue.kept(IntGaugeVec::new(accepted, &["name", "namespace"])?)?,
             restarts: count(
                 "aviary_actor_restarts_total",
                 "Actors made anew after a panic",
                 &["actor"],
-            )?,
-            mail_waits: count(
-                "aviary_mail_waits_total",
-                "Messages that waited for room at an actor",
-                &["mail"],
             )?,
             api_requests: count(
                 "aviary_api_requests_total",
                 "Requests to the Kubernetes API",
                 &["verb", "result"],
             )?,
-            step_duration: kept(registry, steps)?,
+            step_duration: catalogue.kept(steps)?,
             dropped: count(
                 "aviary_notices_dropped_total",
                 "Notices given up in favour of newer ones",
@@ -386,9 +389,4 @@ impl Aviary {
             self.canaries.with_label_values(&[labels::phase(phase)]).inc();
         }
     }
-}
-
-fn kept<C: prometheus::core::Collector + Clone + 'static>(registry: &Registry, series: C) -> Result<C, Error> {
-    registry.register(Box::new(series.clone()))?;
-    Ok(series)
 }

@@ -213,6 +213,7 @@ impl Supervisor {
             canary: Arc::new(canary),
             events: vec![Event::error(phase, text)],
             alerts: Vec::new(),
+            receipt: None,
             at: self.tools.world.now(),
         };
         let notifier = self.tools.notifier.clone();

@@ -34,7 +34,7 @@ async fn build() -> House {
     );
     let parts = Parts {
         world,
-        client: sandbox.client(),
+        places: sandbox.client().into(),
         outbound: outbound::scripted(|_| (Duration::ZERO, Ok(answer(200, &vector("100"))))),
         settings: Settings::default(),
         namespace: None,

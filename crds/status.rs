@@ -63,7 +63,7 @@ pub struct CanaryStatus {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// `Promoted`, `Held`, `Accepted`, and for GitOps tools `Ready`, `Reconciling` and `Stalled`.
+    /// `Promoted`, `Held`, `Accepted`, `AlertsPending`, and for GitOps tools `Ready`, `Reconciling` and `Stalled`.
     #[serde(rename = "type")]
     pub kind: String,
     /// `True`, `False` or `Unknown`.

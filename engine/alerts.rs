@@ -21,6 +21,7 @@ use crate::{
 
 mod discord;
 mod gchat;
+pub mod limits;
 pub mod message;
 mod msteams;
 mod rocket;
@@ -107,6 +108,9 @@ pub enum Undeliverable {
     /// The address is of no use.
     #[error(transparent)]
     Address(#[from] BadAddress),
+    /// No receiver has a channel with such a long name; a part of it could be another channel's.
+    #[error("the channel of alert receiver {0} has more than {max} characters", max = limits::CHANNEL_MAX)]
+    Channel(String),
     /// The controller-wide Slack receiver lacks user or channel.
     #[error("the global alert receiver needs a user and a channel")]
     NoSender,
@@ -168,7 +172,7 @@ fn to_global(global: &GlobalAlerts, message: Message) -> Result<Delivery, Undeli
         address: some(&global.url),
         token: some(&global.token),
         sender: Sender {
-            user: global.user.clone(),
+            user: limits::shorten(&global.user, limits::USER_MAX),
             channel: global.channel.clone(),
         },
         proxy: some(&global.proxy),
@@ -212,7 +216,7 @@ fn to_entry(
         address: spec.address.filter(|address| !address.is_empty()),
         token: None,
         sender: Sender {
-            user: or(spec.username, DEFAULT_USER),
+            user: limits::shorten(&or(spec.username, DEFAULT_USER), limits::USER_MAX),
             channel: or(spec.channel, DEFAULT_CHANNEL),
         },
         proxy: spec.proxy.filter(|proxy| !proxy.is_empty()),
@@ -234,6 +238,9 @@ impl Delivery {
     /// The call, given the Secret of [`Delivery::needs_secret`] as the API server has it (`None` where it is not there). The Secret's
     /// `address` wins over the provider's own; having both is allowed (analysis.md 5.1).
     pub fn request(&self, secret: Option<&Value>) -> Result<Request, Undeliverable> {
+        if limits::length(&self.sender.channel) > limits::CHANNEL_MAX {
+            return Err(Undeliverable::Channel(self.name.clone()));
+        }
         if let (Some(needed), None) = (&self.needs_secret, secret) {
             return Err(Undeliverable::NoSecret(format!("{}.{}", needed.name, needed.namespace)));
         }

@@ -1,6 +1,6 @@
-//! What must hold at every step, written once with ids. Checked by the model after every call of `step`, by the tests that explore it,
-//! and in production as a counter (peers.md 5.2). S1, S2, S3, S5, S7 and L2 are here. S4 is the election's, S6 `begin::take_over`'s;
-//! L1 and L4 are properties of whole runs (`step/tests/explore.rs`, `step/tests/crash.rs`), L3 and L5 of the actors.
+//! What must hold, written once with ids (peers.md 5.2). S1, S2, S3, S5, S6, S7 and L2 are about a step: checked by the model after
+//! every call of `step`, by the tests that explore it, and in production as a counter. S4, L1, L3, L4 and L5 are about whole runs
+//! ([`runs`]) and asked by the search, the crash tests and the simulation.
 
 use crds::{Canary, CanaryStatus, Phase};
 use jiff::{SignedDuration, Timestamp};
@@ -12,16 +12,18 @@ use crate::{
     json::merge,
     metrics::policy::{self, Policy},
     objects::{self, kinds},
-    routes::{self, Context, Split},
+    routes::{self, Context, Flags, Split},
     seam::{Act, Check, Seen, Step, Write},
     settings::INTERVAL_FLOOR,
-    status::{ACCEPTED, HELD},
+    status::{GATEWAY_NOT_ACCEPTED, HELD},
     step::Input,
     workloads::{
         Workload,
         knative::{PRIMARY_REVISION, latest},
     },
 };
+
+pub mod runs;
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,8 +60,10 @@ const SLACK: Duration = Duration::from_mins(1);
 
 /// Check one answer of `step` against what it was told.
 pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
-    let Step::Do { writes, checks } = step else {
-        return Vec::new();
+    let (writes, checks) = match step {
+        Step::Do { writes, checks } => (writes, checks),
+        Step::Done(done) => return runs::upgrade_rests(input, done).into_iter().collect(),
+        Step::Ask(_) => return Vec::new(),
     };
     let mut found = Vec::new();
     rests_while_suspended(input, writes, &mut found);
@@ -75,15 +79,16 @@ pub fn check(input: &Input<'_>, step: &Step) -> Vec<Violation> {
 
 /// The phase of a run that has lasted longer than it may (L2). A status is written whenever a run moves, so its age is the time that
 /// nothing has moved: at most until the next check, then until the deadline for pods. Phases that wait for a person by name are
-/// exempt: a gate, a suspension, a spec that was refused.
+/// exempt: a gate, a suspension.
 pub fn overdue(canary: &Canary, watched_since: Option<Timestamp>, now: Timestamp) -> Option<Violation> {
     let status = canary.status.as_ref()?;
     let runs = matches!(
         status.phase,
         Phase::Initializing | Phase::Progressing | Phase::Promoting | Phase::Finalising | Phase::Terminating
     );
-    let is_refused = status.condition(ACCEPTED).is_some_and(|told| told.status == "False");
-    if !runs || is_refused || canary.spec.suspend == Some(true) || status.condition(HELD).is_some() {
+    let held = status.condition(HELD);
+    let waits_for_a_person = held.is_some_and(|held| held.reason != GATEWAY_NOT_ACCEPTED);
+    if !runs || waits_for_a_person || canary.spec.suspend == Some(true) {
         return None;
     }
     let since = status
@@ -139,7 +144,8 @@ fn changes_something(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
 }
 
 fn stays_at_home(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {
-    if write.object.namespace != input.canary.namespace() {
+    // A kind without namespaces has its route's name to itself.
+    if write.object.kind.is_namespaced() && write.object.namespace != input.canary.namespace() {
         found.push(Violation {
             id: OWN_NAMESPACE,
             what: format!("{} is outside the namespace", write.object),
@@ -171,21 +177,30 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
             canary: input.canary,
             current,
             selector_key: None,
+            selector_value: None,
             entropy: 0,
+            flags: Flags::of(input.settings),
         };
         provider.observed(&context).ok()
     };
     let Some(wanted) = split(next) else { return };
+    // Where the user's own backends have a share, too, the sum is theirs.
+    let ours = |weights: &BTreeMap<&str, i64>| weights.len() <= 2;
     if wanted.primary + wanted.canary != 100
-        || !shared_rules(&written).all(|weights| weights.values().sum::<i64>() == 100)
+        || !shared_rules(&written)
+            .filter(ours)
+            .all(|weights| weights.values().sum::<i64>() == 100)
     {
         found.push(Violation {
             id: WEIGHTS_SUM,
             what: format!("{} gets {}/{}", write.object, wanted.primary, wanted.canary),
         });
     }
-    let target = input.canary.spec.canary_service_name();
-    let leaks = |weights: BTreeMap<&str, i64>| weights.get(target.as_str()).is_some_and(|weight| *weight > 0);
+    let targets = canary_names(input.canary);
+    let leaks = |weights: BTreeMap<&str, i64>| {
+        let weight = |name: &String| weights.get(name.as_str()).is_some_and(|weight| *weight > 0);
+        targets.iter().any(weight)
+    };
     if wanted.canary == 0 && shared_rules(&written).any(leaks) {
         found.push(Violation {
             id: NO_LEAK,
@@ -205,21 +220,49 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
     }
 }
 
+/// What rules call the canary: its Service, with Gloo an Upstream.
+fn canary_names(canary: &Canary) -> Vec<String> {
+    let port = crate::services::port(canary).unwrap_or_default();
+    let upstream = format!(
+        "{}-{}-canaryupstream-{port}",
+        canary.namespace(),
+        canary.spec.apex_name()
+    );
+    vec![canary.spec.canary_service_name(), upstream]
+}
+
 /// The raw weights of every rule with several backends, by backend, in any provider's form. `observed` reads weights as shares, and one rule
 /// only.
 fn shared_rules(route: &Value) -> impl Iterator<Item = BTreeMap<&str, i64>> {
-    let lists = ["rules", "http", "tcp"].map(|list| route["spec"][list].as_array());
+    let lists = ["rules", "http", "tcp", "routes"].map(|list| route["spec"][list].as_array());
     let rules = lists.into_iter().flatten().flatten();
+    let whole = route["spec"]["weighted"]["services"].as_array();
     rules
-        .filter_map(|rule| rule["backendRefs"].as_array().or_else(|| rule["route"].as_array()))
+        .filter_map(backends)
+        .chain(whole)
         .filter(|backends| backends.len() > 1)
         .map(|backends| backends.iter().filter_map(share).collect())
 }
 
+/// The backends of a rule: Gateway API, Istio, Contour, APISIX, Gloo.
+fn backends(rule: &Value) -> Option<&Vec<Value>> {
+    let lists = ["backendRefs", "route", "services", "backends"].map(|list| rule[list].as_array());
+    let multi = rule["routeAction"]["multi"]["destinations"].as_array();
+    lists.into_iter().flatten().next().or(multi)
+}
+
+/// Name and weight of a backend; copies of requests are no share.
 fn share(backend: &Value) -> Option<(&str, i64)> {
-    let name = backend["name"]
-        .as_str()
-        .or_else(|| backend["destination"]["host"].as_str())?;
+    if backend["mirror"] == true {
+        return None;
+    }
+    let named = [
+        &backend["name"],
+        &backend["destination"]["host"],
+        &backend["serviceName"],
+        &backend["destination"]["upstream"]["name"],
+    ];
+    let name = named.into_iter().find_map(Value::as_str)?;
     Some((name, backend["weight"].as_i64().unwrap_or(1)))
 }
 

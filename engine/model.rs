@@ -248,10 +248,7 @@ impl Model {
                 }
             }
         }
-        self.violations.push(Violation {
-            id: "L1",
-            what: "a step does not come to an end".into(),
-        });
+        self.violations.push(invariants::runs::endless("a step"));
         End::Stopped
     }
 

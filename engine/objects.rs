@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt};
 
-/// A kind of object that the engine reads or writes. All of them are namespaced.
+/// A kind of object that the engine reads or writes. All but [`CLUSTER_WIDE`] are namespaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Kind {
     /// API group; empty for the core group.
@@ -17,12 +17,12 @@ pub struct Kind {
     pub plural: &'static str,
 }
 
-/// One namespaced object.
+/// One object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ObjectRef {
     /// What it is.
     pub kind: Kind,
-    /// Where it is.
+    /// Where it is; empty for an object of the whole cluster.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -72,11 +72,63 @@ pub mod kinds {
     pub const SCALED_OBJECT: Kind = kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects");
     /// Gateway API HTTPRoute.
     pub const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+    /// Ingress of NGINX and Skipper.
+    pub const INGRESS: Kind = kind("networking.k8s.io", "v1", "Ingress", "ingresses");
+    /// TraefikService.
+    pub const TRAEFIK_SERVICE: Kind = kind("traefik.io", "v1alpha1", "TraefikService", "traefikservices");
+    /// Contour HTTPProxy.
+    pub const HTTP_PROXY: Kind = kind("projectcontour.io", "v1", "HTTPProxy", "httpproxies");
+    /// ApisixRoute.
+    pub const APISIX_ROUTE: Kind = kind("apisix.apache.org", "v2", "ApisixRoute", "apisixroutes");
+    /// Gloo RouteTable.
+    pub const ROUTE_TABLE: Kind = kind("gateway.solo.io", "v1", "RouteTable", "routetables");
+    /// Gloo Upstream.
+    pub const UPSTREAM: Kind = kind("gloo.solo.io", "v1", "Upstream", "upstreams");
+    /// Gateway API HTTPRoute, of clusters before Gateway API 1.0.
+    pub const HTTP_ROUTE_V1BETA1: Kind = kind("gateway.networking.k8s.io", "v1beta1", "HTTPRoute", "httproutes");
+    /// SMI TrafficSplit v1alpha1.
+    pub const TRAFFIC_SPLIT_V1ALPHA1: Kind = kind("split.smi-spec.io", "v1alpha1", "TrafficSplit", "trafficsplits");
+    /// SMI TrafficSplit v1alpha2.
+    pub const TRAFFIC_SPLIT_V1ALPHA2: Kind = kind("split.smi-spec.io", "v1alpha2", "TrafficSplit", "trafficsplits");
+    /// SMI TrafficSplit v1alpha3.
+    pub const TRAFFIC_SPLIT_V1ALPHA3: Kind = kind("split.smi-spec.io", "v1alpha3", "TrafficSplit", "trafficsplits");
+    /// Kuma TrafficRoute.
+    pub const TRAFFIC_ROUTE: Kind = kind("kuma.io", "v1alpha1", "TrafficRoute", "trafficroutes");
+    /// App Mesh VirtualNode v1beta1.
+    pub const VIRTUAL_NODE_V1BETA1: Kind = kind("appmesh.k8s.aws", "v1beta1", "VirtualNode", "virtualnodes");
+    /// App Mesh VirtualService v1beta1.
+    pub const MESH_SERVICE_V1BETA1: Kind = kind("appmesh.k8s.aws", "v1beta1", "VirtualService", "virtualservices");
+    /// App Mesh VirtualNode v1beta2.
+    pub const VIRTUAL_NODE_V1BETA2: Kind = kind("appmesh.k8s.aws", "v1beta2", "VirtualNode", "virtualnodes");
+    /// App Mesh VirtualRouter v1beta2.
+    pub const VIRTUAL_ROUTER_V1BETA2: Kind = kind("appmesh.k8s.aws", "v1beta2", "VirtualRouter", "virtualrouters");
+    /// App Mesh VirtualService v1beta2.
+    pub const MESH_SERVICE_V1BETA2: Kind = kind("appmesh.k8s.aws", "v1beta2", "VirtualService", "virtualservices");
     /// Istio VirtualService.
     pub const VIRTUAL_SERVICE: Kind = kind("networking.istio.io", "v1beta1", "VirtualService", "virtualservices");
     /// Istio DestinationRule.
     pub const DESTINATION_RULE: Kind = kind("networking.istio.io", "v1beta1", "DestinationRule", "destinationrules");
 }
+
+/// Kinds whose objects belong to the whole cluster.
+pub const CLUSTER_WIDE: [Kind; 1] = [kinds::TRAFFIC_ROUTE];
+
+/// API groups of the objects that meshes and gateways read, which `-kubeconfig-service-mesh` has in a cluster of their own. Ingresses and
+/// Knative's objects belong to the canaries' cluster (RI-24).
+const MESH_GROUPS: [&str; 12] = [
+    "apisix.apache.org",
+    "appmesh.k8s.aws",
+    "gateway.networking.k8s.io",
+    "gateway.solo.io",
+    "gloo.solo.io",
+    "kuma.io",
+    "networking.istio.io",
+    "projectcontour.io",
+    "specs.smi-spec.io",
+    "split.smi-spec.io",
+    "traefik.containo.us",
+    "traefik.io",
+];
 
 /// Annotation value that stops GitOps tools from undoing a generated object (services.md 1).
 pub const GITOPS_ANNOTATIONS: [(&str, &str); 2] = [
@@ -99,8 +151,19 @@ impl Kind {
         }
     }
 
-    /// The object of this kind with that name.
+    /// Whether its objects live in namespaces.
+    pub fn is_namespaced(self) -> bool {
+        !CLUSTER_WIDE.contains(&self)
+    }
+
+    /// Whether objects of this kind are where the mesh is.
+    pub fn is_of_mesh(self) -> bool {
+        MESH_GROUPS.contains(&self.group)
+    }
+
+    /// The object of this kind with that name. Where the kind has no namespaces, the namespace is left out.
     pub fn named(self, namespace: &str, name: &str) -> ObjectRef {
+        let namespace = if self.is_namespaced() { namespace } else { "" };
         ObjectRef {
             kind: self,
             namespace: namespace.to_owned(),
@@ -113,6 +176,9 @@ impl Kind {
 
 impl fmt::Display for ObjectRef {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            return write!(formatter, "{} {}", self.kind.kind, self.name);
+        }
         write!(formatter, "{} {}.{}", self.kind.kind, self.name, self.namespace)
     }
 }

@@ -6,38 +6,71 @@
 //! [`Provider::desired`] always carries the split that is asked for, so repairing a foreign edit at weight 40 leaves 40 (the peer falls
 //! back to 100/0: RM-1, W-8).
 
+mod adoption;
 mod affinity;
+mod apisix;
+mod app_mesh;
+mod capabilities;
+mod conditions;
+mod contour;
+mod copied;
 mod gateway_api;
+mod gloo;
+mod ingress;
 mod istio;
 mod kept;
 mod knative;
 mod kubernetes;
+mod kuma;
+mod nginx;
 mod order;
+mod page;
+mod skipper;
+mod smi;
 #[cfg(test)]
 mod tests;
+mod traefik;
 
 use crds::{
     Canary,
-    analysis::Strategy,
     service::{HttpMatch, Service},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 use crate::{
-    ObjectRef, Write, json as tree, objects,
+    ObjectRef, Settings, Write, json as tree,
+    objects::{self, Kind},
     services::{self, BadPort},
 };
 use affinity::Rules;
 
 pub use affinity::Cookies;
+pub use capabilities::Capabilities;
+pub use page::page;
 
-/// The providers, one line each.
-const PROVIDERS: [&Provider; 4] = [
+/// The providers, one line each, in the order of docs/providers.md.
+const PROVIDERS: &[&Provider] = &[
     &gateway_api::V1,
+    &gateway_api::V1BETA1,
     &istio::PROVIDER,
-    &kubernetes::PROVIDER,
+    &smi::LINKERD,
+    &smi::OSM,
+    &smi::V1ALPHA1,
+    &smi::V1ALPHA2,
+    &smi::V1ALPHA3,
+    &kuma::PROVIDER,
+    &app_mesh::V1BETA2,
+    &app_mesh::V1BETA1,
     &knative::PROVIDER,
+    &nginx::PROVIDER,
+    &traefik::PROVIDER,
+    &contour::PROVIDER,
+    &skipper::PROVIDER,
+    &apisix::PROVIDER,
+    &gloo::PROVIDER,
+    &kubernetes::PROVIDER,
 ];
 
 /// How traffic is shared, in percent; `primary` and `canary` sum to 100.
@@ -51,25 +84,6 @@ pub struct Split {
     pub mirrored: bool,
 }
 
-/// What a provider can do. The caller refuses what it cannot, instead of sending everybody to the canary (RM-3, RM-4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent abilities, each read on its own"
-)]
-pub struct Capabilities {
-    /// Shares traffic by weight.
-    pub weights: bool,
-    /// Sends matched requests to the canary (`analysis.match`).
-    pub ab: bool,
-    /// Mirrors requests to the canary.
-    pub mirror: bool,
-    /// Mirrors a part of the requests (`analysis.mirrorWeight`).
-    pub mirror_percentage: bool,
-    /// Keeps users on their side with cookies (`analysis.sessionAffinity`).
-    pub affinity: bool,
-}
-
 /// What a provider sees.
 #[derive(Clone, Debug)]
 pub struct Context<'a> {
@@ -79,8 +93,21 @@ pub struct Context<'a> {
     pub current: Vec<Option<&'a Value>>,
     /// Key of the selector label. Where the Canary has a `service.apex` block, the route carries `<key>: <apex>` (routers-mesh.md 0.5).
     pub selector_key: Option<&'a str>,
+    /// Value of that label on the target's pods; the primary's carry `<value>-primary`.
+    pub selector_value: Option<&'a str>,
     /// Chance for the value of a new cookie; the same at every replay of one step. Reading an object needs none.
     pub entropy: u64,
+    /// What the command line says.
+    pub flags: Flags<'a>,
+}
+
+/// What the command line says to routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Flags<'a> {
+    /// What the NGINX controller's annotations begin with.
+    pub annotations_prefix: &'a str,
+    /// Class of Contour's proxies, empty for none.
+    pub ingress_class: &'a str,
 }
 
 /// A traffic provider.
@@ -88,14 +115,21 @@ pub struct Context<'a> {
 pub struct Provider {
     /// Its name in `spec.provider`.
     pub name: &'static str,
+    /// Whose traffic it is, in a few words: for docs/providers.md.
+    pub about: &'static str,
     /// What it can do.
     pub capabilities: Capabilities,
+    /// The kinds of its objects. They are watched, and deploy/kustomize/base/rbac.yaml must allow to write them.
+    pub kinds: &'static [Kind],
+    /// What its owner should know beyond the table, in full sentences; may be empty.
+    pub notes: &'static str,
     /// Whether it answers to this value of `spec.provider` or `-mesh-provider`.
     claims: fn(&str) -> bool,
     objects: fn(&Canary) -> Vec<ObjectRef>,
     desired: fn(&Context<'_>, Split, &Rules) -> Result<Vec<Value>, Refused>,
     observed: fn(&Context<'_>) -> Result<Split, Unready>,
     accepted: fn(&Context<'_>) -> Result<(), Unready>,
+    /// The objects as they were before the Canary, in the order of `objects`; `None` for one that stays, null for one that is deleted.
     reverted: fn(&Context<'_>) -> Vec<Option<Value>>,
 }
 
@@ -113,6 +147,9 @@ pub enum Refused {
         /// What is wrong with it.
         why: String,
     },
+    /// What the route is made from is not there, or has no place for it. Unlike the others, mending that object helps, too.
+    #[error("{0}")]
+    Source(String),
 }
 
 /// Why the split cannot be told, or cannot be trusted to be in force yet. Looking again may help.
@@ -124,6 +161,9 @@ pub enum Unready {
     /// The route object does not share traffic between primary and canary.
     #[error("{0} has no rule that shares traffic between primary and canary")]
     NoSplit(String),
+    /// What the route is made from is not there any more, or has no place for it.
+    #[error("{0}")]
+    Source(String),
     /// The gateway has not taken the route over.
     #[error("{route} is not accepted by its parent {parent}: {why}")]
     NotAccepted {
@@ -138,7 +178,17 @@ pub enum Unready {
 
 /// The provider that answers to this name (routers-mesh.md 0.3). `None` for any other: nothing falls back to Istio here (RM-13).
 pub fn provider(name: &str) -> Option<&'static Provider> {
-    PROVIDERS.into_iter().find(|provider| (provider.claims)(name))
+    PROVIDERS.iter().copied().find(|provider| (provider.claims)(name))
+}
+
+/// All providers, in the order of docs/providers.md.
+pub fn providers() -> &'static [&'static Provider] {
+    PROVIDERS
+}
+
+/// The kinds of all providers, each once.
+pub fn kinds() -> BTreeSet<Kind> {
+    PROVIDERS.iter().flat_map(|provider| provider.kinds).copied().collect()
 }
 
 /// What to tell the owner of a Canary whose provider is unknown.
@@ -150,7 +200,9 @@ pub fn hint(name: &str) -> String {
         "gatewayapi" => "provider \"gatewayapi\" needs a version: use gatewayapi:v1".to_owned(),
         "none" => "provider \"none\" does not exist: use kubernetes for blue/green without a mesh".to_owned(),
         "supergloo" => {
-            "provider \"supergloo\" went with the project of that name: use the provider of your mesh".to_owned()
+            "provider \"supergloo\" went with the project of that name: use gloo for the gateway, or the provider of the mesh behind it \
+             (istio, linkerd, appmesh:v1beta2)"
+                .to_owned()
         }
         planned if crds::PROVIDERS.contains(&planned) => {
             format!("provider {planned:?} is not supported by this version; supported are {known}")
@@ -181,6 +233,14 @@ impl Split {
         }
     }
 
+    /// The split of these shares, whatever their sum; `None` where both are nothing.
+    pub(crate) fn of_shares(primary: i64, canary: i64) -> Option<Self> {
+        let (primary, canary) = (primary.max(0), canary.max(0));
+        let total = primary.saturating_add(canary);
+        let percent = || canary.saturating_mul(100).saturating_add(total / 2) / total;
+        (total > 0).then(|| Self::of(percent()))
+    }
+
     /// The same with copies of requests for the canary.
     #[must_use]
     pub const fn mirrored(self) -> Self {
@@ -191,22 +251,13 @@ impl Split {
 // === impl Provider ===
 
 impl Provider {
-    /// Whether it can run this kind of analysis.
-    pub fn supports(&self, strategy: Strategy) -> bool {
-        match strategy {
-            Strategy::Canary => self.capabilities.weights,
-            Strategy::AbTesting => self.capabilities.ab,
-            Strategy::BlueGreen => true,
-        }
-    }
-
-    /// The objects that carry the route, in the order in which they are written.
+    /// The objects that carry the route, in the order in which they are written; behind them those that are only read.
     pub fn objects(&self, canary: &Canary) -> Vec<ObjectRef> {
         (self.objects)(canary)
     }
 
     /// The objects as they must be for this split, whole, in the order of [`Self::objects`]; made from the current ones, so that
-    /// foreign fields survive and a second pass finds nothing to do.
+    /// foreign fields survive and a second pass finds nothing to do. Null, or nothing at the end, for one that is left alone.
     pub fn desired(&self, context: &Context<'_>, split: Split) -> Result<Vec<Value>, Refused> {
         let analysis = context.canary.spec.analysis.as_ref();
         let cookies = self.cookies(context, split);
@@ -229,9 +280,12 @@ impl Provider {
             canary,
             current: vec![None; self.objects(canary).len()],
             selector_key: None,
+            selector_value: None,
             entropy: 0,
+            flags: Flags::default(),
         };
-        self.desired(&context, Split::PRIMARY).err()
+        let refused = self.desired(&context, Split::PRIMARY).err();
+        refused.filter(|refused| !matches!(refused, Refused::Source(_)))
     }
 
     /// The writes that bring the objects to this split; empty where nothing differs.
@@ -239,6 +293,7 @@ impl Provider {
         let desired = self.desired(context, split)?;
         let objects = self.objects(context.canary).into_iter().enumerate().zip(desired);
         Ok(objects
+            .filter(|(_, desired)| !desired.is_null())
             .filter_map(|((at, object), desired)| Write::towards(object, context.at(at), desired))
             .collect())
     }
@@ -259,7 +314,10 @@ impl Provider {
         let objects = self.objects(context.canary).into_iter().enumerate();
         objects
             .zip((self.reverted)(context))
-            .filter_map(|((at, object), desired)| Write::towards(object, context.at(at), desired?))
+            .filter_map(|((at, object), desired)| match desired? {
+                Value::Null => Write::removal(object, context.at(at)),
+                desired => Write::towards(object, context.at(at), desired),
+            })
             .collect()
     }
 }
@@ -271,6 +329,27 @@ impl Refused {
         Self::Field {
             path: path.into(),
             why: why.into(),
+        }
+    }
+}
+
+// === impl Flags ===
+
+impl<'a> Flags<'a> {
+    /// Those of the controller.
+    pub fn of(settings: &'a Settings) -> Self {
+        Self {
+            annotations_prefix: &settings.ingress_annotations_prefix,
+            ingress_class: &settings.ingress_class,
+        }
+    }
+}
+
+impl Default for Flags<'_> {
+    fn default() -> Self {
+        Self {
+            annotations_prefix: "nginx.ingress.kubernetes.io",
+            ingress_class: "",
         }
     }
 }
@@ -314,17 +393,15 @@ impl<'a> Context<'a> {
         object
     }
 
-    /// A new object of this reference, owned by the canary, without labels, annotations and spec.
+    /// A new object of this reference, owned by the canary, without labels, annotations and spec. What belongs to the whole cluster cannot be
+    /// owned by what is in a namespace.
     fn fresh(&self, object: &ObjectRef) -> Value {
-        json!({
-            "apiVersion": object.kind.api_version(),
-            "kind": object.kind.kind,
-            "metadata": {
-                "name": object.name,
-                "namespace": object.namespace,
-                "ownerReferences": [objects::owner_reference(self.canary)],
-            },
-        })
+        let mut metadata = json!({ "name": object.name });
+        if object.kind.is_namespaced() {
+            metadata["namespace"] = json!(object.namespace);
+            metadata["ownerReferences"] = json!([objects::owner_reference(self.canary)]);
+        }
+        json!({"apiVersion": object.kind.api_version(), "kind": object.kind.kind, "metadata": metadata})
     }
 }
 

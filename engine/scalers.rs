@@ -5,7 +5,7 @@
 use crds::{Canary, canary::AutoscalerRef};
 use serde_json::Value;
 
-use crate::{Kind, objects::kinds};
+use crate::{Kind, json::set, objects::kinds};
 
 pub mod hpa;
 pub mod keda;
@@ -56,10 +56,27 @@ impl Scaler {
 
     /// Pods that it keeps at least, 1 where it does not say (workloads.md 9).
     pub fn minimum(self, source: &Value) -> i64 {
-        let field = match self {
-            Self::Hpa => "minReplicas",
-            Self::ScaledObject => "minReplicaCount",
-        };
-        source["spec"][field].as_i64().unwrap_or(1)
+        let (least, _) = self.limits();
+        source["spec"][least].as_i64().unwrap_or(1)
+    }
+
+    /// The scaler with a floor of at least so many pods, as far as its ceiling allows (WL-42).
+    pub fn raised(self, object: &Value, pods: i64) -> Value {
+        let (least, most) = self.limits();
+        let ceiling = object["spec"][most].as_i64().unwrap_or(i64::MAX);
+        let floor = self.minimum(object).max(pods.min(ceiling));
+        let mut raised = object.clone();
+        if floor > self.minimum(object) {
+            set(&mut raised, &["spec", least], floor.into());
+        }
+        raised
+    }
+
+    /// The fields of its floor and its ceiling.
+    fn limits(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Hpa => ("minReplicas", "maxReplicas"),
+            Self::ScaledObject => ("minReplicaCount", "maxReplicaCount"),
+        }
     }
 }

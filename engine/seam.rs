@@ -5,7 +5,7 @@
 
 use crds::{CanaryStatus, Phase};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -233,7 +233,7 @@ pub enum EventType {
 }
 
 /// A message for people in a chat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// How bad it is.
     pub severity: Severity,
@@ -241,10 +241,24 @@ pub struct Alert {
     pub message: String,
     /// Whether the canary's main settings are sent along.
     pub with_fields: bool,
+    /// Why it happened (AN-32).
+    pub reason: Reason,
+}
+
+/// Why an alert is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// The text says it.
+    #[default]
+    Said,
+    /// What the last failed check complained about. A step does not know the one before; who makes the steps does.
+    LastCheck,
+    /// This.
+    Named(String),
 }
 
 /// Severity of an alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Severity {
     /// Good to know.
     Info,
@@ -311,6 +325,16 @@ impl Seen {
 // === impl Write ===
 
 impl Write {
+    /// Nothing that is made in another cluster may be owned by a Canary of this one: its garbage collector would not find the owner and
+    /// collect the object at once.
+    pub fn disown(&mut self) {
+        if let (Act::Create(object), true) = (&mut self.act, self.object.kind.is_of_mesh())
+            && let Some(metadata) = object["metadata"].as_object_mut()
+        {
+            metadata.remove("ownerReferences");
+        }
+    }
+
     /// The write that brings `current` to `desired`: create, merge patch, or none where nothing differs.
     pub fn towards(object: ObjectRef, current: Option<&Value>, desired: Value) -> Option<Self> {
         let Some(current) = current else {
@@ -328,6 +352,15 @@ impl Write {
                 resource_version,
                 generation: current["metadata"]["generation"].as_i64(),
             },
+        })
+    }
+
+    /// The write that deletes `current`; none where there is nothing.
+    pub fn removal(object: ObjectRef, current: Option<&Value>) -> Option<Self> {
+        let uid = current?["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        Some(Self {
+            object,
+            act: Act::Delete { uid },
         })
     }
 }

@@ -5,8 +5,11 @@ use jiff::Timestamp;
 
 /// The condition that users wait for: whether the target's revision is what the primary runs.
 pub const PROMOTED: &str = "Promoted";
-/// Present while something holds the run that no phase names: `spec.suspend`, or a closed confirm-traffic-increase gate.
+/// Present while something holds the run that no phase names: `spec.suspend`, a closed confirm-traffic-increase gate, or a gateway
+/// that does not take the route over.
 pub const HELD: &str = "Held";
+/// Reason of [`HELD`] while the gateway does not take the route over. Nobody decides when that ends, so the deadline does.
+pub const GATEWAY_NOT_ACCEPTED: &str = "GatewayNotAccepted";
 /// Present with status False while the Canary asks for something that cannot work, and with status True while it is written in an
 /// older form that is translated.
 pub const ACCEPTED: &str = "Accepted";

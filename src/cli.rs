@@ -42,6 +42,8 @@ enum Command {
         #[arg(long)]
         policies: bool,
     },
+    /// Print the table of traffic providers, docs/providers.md.
+    Providers,
     /// Release a good and a bad version on an embedded cluster, with real requests, and show what happens.
     #[cfg(feature = "sandbox")]
     Demo(crate::demo::Args),
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Controller(args) => controller::main(*args),
         Command::Crds { policies: false } => print(&crds::manifest::yaml()),
         Command::Crds { policies: true } => print(&crds::policy::yaml()),
+        Command::Providers => print(&engine::routes::page()),
         Command::Loadtester(args) => loadtester::main(*args),
         Command::K6Webhook(args) => k6::main(*args),
         #[cfg(feature = "sandbox")]

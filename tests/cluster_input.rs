@@ -53,15 +53,15 @@ fn mistakes() -> Vec<Mistake> {
             json!({"service": {"gatewayRefs": [{"name": "public"}]}}),
         ),
         mistake(
-            "unknown",
-            json!({"provider": "supergloo"}),
-            "spec.provider",
+            "idle",
+            json!({"provider": "knative"}),
+            "spec.targetRef: the provider is knative",
             json!({"provider": "kubernetes"}),
         ),
         mistake(
-            "later",
-            json!({"provider": "linkerd"}),
-            "spec.provider",
+            "gone",
+            json!({"provider": "supergloo"}),
+            "use gloo for the gateway, or the provider of the mesh behind it",
             json!({"provider": "gatewayapi:v1"}),
         ),
         mistake(

@@ -42,8 +42,9 @@ async fn hooks_reach_the_companions(lab: &Lab) {
         lab.room("load").await,
         lab.room("k6").await,
         lab.room("gates").await,
+        lab.room("once").await,
     ];
-    let [bats, load, k6, gates] = &rooms;
+    let [bats, load, k6, gates, once] = &rooms;
     let storage = format!("-gate-storage=configmap:{}/gates", gates.name);
     let kubeconfig = format!("-kubeconfig={}", lab.env("AVIARY_ADMIN_KUBECONFIG"));
     let tester = Companion::loadtester("cluster-loadtester", &[&storage, &kubeconfig], &[]).await;
@@ -55,6 +56,7 @@ async fn hooks_reach_the_companions(lab: &Lab) {
         load_is_made_at_each_check(load, &tester, &target),
         a_crossed_threshold_rolls_back(k6, &webhook, &target),
         gates_are_opened_by_curl(gates, &tester),
+        one_approval_is_for_one_release(once, &tester),
     );
     let ended = controller.terminate(Duration::from_secs(10)).await;
     assert!(ended.success(), "{ended}");
@@ -201,9 +203,47 @@ async fn gates_are_opened_by_curl(room: &Room<'_>, tester: &Companion) {
     assert_eq!(image(room).await, OLD);
     let stored = room.get("configmaps", "gates").await["data"]["gates.json"].clone();
     let stored: Vec<Value> = serde_json::from_str(stored.as_str().unwrap()).unwrap();
-    let open: Vec<&Value> = stored.iter().filter(|gate| gate["open"] == true).collect();
+    let mine = stored.iter().filter(|gate| gate["namespace"] == room.name);
+    let open: Vec<&Value> = mine.filter(|gate| gate["open"] == true).collect();
     assert_eq!(open.len(), 1, "only the rollback gate: {stored:#?}");
     curl("/rollback/close");
+}
+
+async fn one_approval_is_for_one_release(room: &Room<'_>, tester: &Companion) {
+    let check = format!("{}/gate/check", tester.url);
+    release(
+        room,
+        json!([{"name": "approval", "type": "confirm-rollout", "url": check}]),
+    )
+    .await;
+    room.until_phase("podinfo", "Waiting").await;
+    let approval = json!({"name": "podinfo", "namespace": room.name, "metadata": {"once": "true"}});
+    assert_eq!(tester.post("/gate/open", &approval).await.status, 202);
+    room.until_phase("podinfo", "Succeeded").await;
+    assert_eq!(image(room).await, NEW);
+    room.set_image("podinfo", "podinfod", OLD);
+    room.until_phase("podinfo", "Waiting").await;
+    let asked = json!({"name": "podinfo", "namespace": room.name});
+    assert_eq!(
+        tester.post("/gate/check", &asked).await.status,
+        403,
+        "closed for all but the first"
+    );
+    let gates = tester.json("/gates").await;
+    let mine = gates
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|gate| gate["namespace"] == room.name);
+    let mine = mine.unwrap();
+    let bound = mine["checksum"].as_str().unwrap_or_default();
+    assert!(
+        mine["open"] == true && !bound.is_empty(),
+        "open for the first release only: {mine}"
+    );
+    assert_eq!(tester.post("/gate/open", &approval).await.status, 202);
+    room.until_phase("podinfo", "Progressing").await;
+    assert_ne!(image(room).await, OLD);
 }
 
 /// Helm and kubectl as documented, against the real API server; pods that end are played by a stage of kwok.

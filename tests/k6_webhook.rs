@@ -8,6 +8,8 @@
 
 mod cluster;
 mod companions;
+#[path = "companions/k6_guarded.rs"]
+mod guarded;
 
 use cluster::until;
 use companions::{Companion, PATIENCE, folder, target::Target};
@@ -306,8 +308,17 @@ async fn results_go_to_the_cloud_with_a_token_that_scripts_do_not_see() {
         (200, json!({"reference_id": "4711", "config": {}}).to_string())
     }));
     let host = format!("http://{}", cloud.address);
-    let variables = [("K6_CLOUD_TOKEN", "cloud-token-1"), ("K6_CLOUD_HOST", host.as_str())];
-    let webhook = Companion::k6("k6-cloud", &[], &variables).await;
+    let host = ("K6_CLOUD_HOST", host.as_str());
+    // The flag and the variable are the same (K6-6).
+    let flagged = Companion::k6("k6-cloud-flag", &["--cloud-token=cloud-token-1"], &[host]).await;
+    cloud_run(&flagged, &tokens).await;
+    let webhook = Companion::k6("k6-cloud", &[], &[("K6_CLOUD_TOKEN", "cloud-token-1"), host]).await;
+    cloud_run(&webhook, &tokens).await;
+}
+
+/// A run with its results in the cloud.
+async fn cloud_run(webhook: &Companion, tokens: &Mutex<Vec<String>>) {
+    tokens.lock().clear();
     let script = "export const options = { iterations: 1, cloud: { projectID: 1 } };
         export default function () { console.log('token ' + __ENV.K6_CLOUD_TOKEN); }";
     let answer = webhook
@@ -328,5 +339,5 @@ async fn results_go_to_the_cloud_with_a_token_that_scripts_do_not_see() {
         tokens.lock()
     );
     assert!(!answer.body.contains("cloud-token-1") && !webhook.said().contains("cloud-token-1"));
-    assert_eq!(files_of(&webhook), 0);
+    assert_eq!(files_of(webhook), 0);
 }

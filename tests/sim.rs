@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 mod sim {
+    mod alerts;
+    mod apart;
     mod chaos;
     mod crash;
     mod determinism;
@@ -13,9 +15,11 @@ mod sim {
     mod input;
     mod lateness;
     mod manifests;
+    mod namespaces;
     mod outside;
     mod replicas;
     mod runs;
+    mod servers;
     mod stage;
     mod supervision;
 }

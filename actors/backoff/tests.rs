@@ -1,4 +1,5 @@
 use super::*;
+use engine::invariants::runs::backs_off;
 use jiff::Timestamp;
 
 const POLICY: Policy = Policy {
@@ -15,6 +16,7 @@ fn pauses(seed: u64) -> Vec<Duration> {
 async fn grows_up_to_the_longest_and_ends_with_the_attempts() {
     let full = [100, 200, 400, 800, 1000, 1000];
     let pauses = pauses(1);
+    assert_eq!(backs_off(&pauses, &POLICY), None);
     assert_eq!(pauses.len(), full.len());
     for (pause, full) in pauses.iter().zip(full.map(Duration::from_millis)) {
         assert!(

@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// After so long without any event the kind is listed again: finds what a broken connection lost. More than two of the
 /// client's own watch periods of 295 s, so that a healthy quiet watch has been renewed twice by then.
 const QUIET: Duration = Duration::from_mins(10);
+/// So often a kind is tried whose CRD is there and does not serve it: 0.5 + 1 + 2 + 4 + 8 + 16 s and two of 30 s, a minute and a half in
+/// all, when a new CRD takes a moment. Then its CRD has other versions, and the next change of it is waited for.
+const MISSES_MAX: u32 = 8;
 
 pub(super) struct Feed {
     pub(super) world: World,
@@ -50,11 +53,28 @@ enum End {
     Doubtful,
 }
 
+/// How often the kind was not served by one and the same CRD.
+#[derive(Default)]
+struct Misses {
+    by: Presence,
+    count: u32,
+}
+
+// === impl Misses ===
+
+impl Misses {
+    fn another(&mut self, by: Presence) -> u32 {
+        self.count = if self.by == by { self.count.saturating_add(1) } else { 1 };
+        self.by = by;
+        self.count
+    }
+}
+
 // === impl Feed ===
 
 impl Feed {
     pub(super) async fn run(mut self) {
-        let mut pace = Pace::default();
+        let (mut pace, mut misses) = (Pace::default(), Misses::default());
         loop {
             let mut installed = self.installed.clone();
             let end = tokio::select! {
@@ -65,7 +85,7 @@ impl Feed {
             if matches!(end, End::Missing) {
                 let changes = self.shard_settles(Shard::lose);
                 self.report(changes);
-                self.wait_for_kind(&mut pace).await;
+                self.wait_for_kind(&mut pace, &mut misses).await;
             }
         }
     }
@@ -80,7 +100,8 @@ impl Feed {
 
     async fn watch<const BARE: bool>(&self, pace: &mut Pace) -> End {
         let resource = api_resource(self.shard.kind);
-        let api: Api<Raw<BARE>> = match &self.namespace {
+        let namespace = self.namespace.as_ref().filter(|_| self.shard.kind.is_namespaced());
+        let api: Api<Raw<BARE>> = match namespace {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
             None => Api::all_with(self.client.clone(), &resource),
         };
@@ -164,11 +185,13 @@ impl Feed {
     }
 
     /// Until it is worth trying again: at once when its CRD appears or changes, else after a while.
-    async fn wait_for_kind(&mut self, pace: &mut Pace) {
+    async fn wait_for_kind(&mut self, pace: &mut Pace, misses: &mut Misses) {
         let known = *self.installed.borrow_and_update();
+        let tries = misses.another(known);
         let pause = match known {
             Presence::Absent => return until(&mut self.installed, |presence| presence != Presence::Absent).await,
             Presence::Unknown => PROBE,
+            Presence::Present(_) if tries > MISSES_MAX => QUIET,
             Presence::Present(_) => pace.next(&self.world),
         };
         tokio::select! {

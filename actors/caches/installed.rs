@@ -1,5 +1,5 @@
-//! Which custom kinds are installed: one watch of the metadata of all CustomResourceDefinitions. Where that is forbidden, nothing
-//! is known and the feeds probe slowly.
+//! Which custom kinds are installed: one watch of the metadata of all CustomResourceDefinitions. Where that is forbidden,
+//! or not asked for because one namespace is watched, nothing is known and the feeds probe slowly.
 
 use engine::Kind;
 use futures::StreamExt;

@@ -84,7 +84,7 @@ pub(crate) async fn over<F: Future<Output = ()>>(fake: Fake, test: impl FnOnce(B
         let world = World::single(Timestamp::UNIX_EPOCH, 7);
         let told = Arc::new(Told::default());
         let fleet: Arc<dyn Fleet> = told.clone();
-        let caches = Caches::start(&world, &fake.client(), None, &fleet);
+        let caches = Caches::start(&world, &fake.client().into(), None, &fleet);
         settle().await;
         test(Bench { fake, told, caches }).await;
     };
@@ -212,6 +212,33 @@ async fn a_kind_that_is_installed_later_is_noticed_and_its_end_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_version_that_its_crd_does_not_serve_costs_next_to_nothing() {
+    let fake = Fake::default();
+    fake.refuse(ROUTES, 404);
+    fake.put(
+        ROUTE_CRD,
+        json!({"metadata": {"name": "httproutes.gateway.networking.k8s.io"}}),
+    );
+    over(fake, |Bench { fake, caches, .. }| async move {
+        let tries = |fake: &Fake| fake.log().iter().filter(|line| line.ends_with(ROUTES)).count();
+        tokio::time::sleep(Duration::from_mins(3)).await;
+        let first = tries(&fake);
+        assert!((5..=12).contains(&first), "{first}");
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        let later = tries(&fake);
+        assert!(later <= 6, "{later} in an hour");
+
+        fake.serve(ROUTES);
+        let changed =
+            json!({"metadata": {"name": "httproutes.gateway.networking.k8s.io", "labels": {"served": "now"}}});
+        fake.put(ROUTE_CRD, changed);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(caches.object(&HTTP_ROUTE.named("shop", "web")), Seen::Absent);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_crds_may_not_be_watched_a_missing_kind_is_probed_slowly() {
     let fake = Fake::default();
     fake.refuse(ROUTES, 404);
@@ -220,7 +247,7 @@ async fn where_crds_may_not_be_watched_a_missing_kind_is_probed_slowly() {
         assert!(caches.synced());
         fake.log();
         tokio::time::sleep(Duration::from_mins(10)).await;
-        let probes = fake.log().iter().filter(|line| line.ends_with("httproutes")).count();
+        let probes = fake.log().iter().filter(|line| line.ends_with(ROUTES)).count();
         assert!((9..=11).contains(&probes), "{probes}");
         fake.serve(ROUTES);
         tokio::time::sleep(Duration::from_secs(61)).await;

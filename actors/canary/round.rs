@@ -2,10 +2,10 @@
 
 use crds::{Canary, Phase, decode::Unreadable, legacy::Translation};
 use engine::{
-    Ask, Done, ObjectRef, Outcome, Step, View, Write, configs,
+    Ask, Done, Event, ObjectRef, Outcome, Step, View, Write, configs,
     invariants::{self, Violation},
     objects::{kinds, resource_version},
-    seam::{Act, Decision, Measure, Trouble},
+    seam::{Act, Alert, Decision, Measure, Trouble},
     step::{Input, refused},
 };
 use futures::future::join_all;
@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{Memory, Tools, secrets::Secrets};
+use super::{Memory, Tools, owed, secrets::Secrets};
 use crate::{
     caches::{Mark, Pins, StepView},
     events::{Decided, Violated},
@@ -103,7 +103,7 @@ impl Round<'_> {
         if canary.metadata.deletion_timestamp.is_some() {
             return self.decide(canary, &[]).await;
         }
-        let done = refused(&canary, unreadable, self.now);
+        let done = refused(self.input(&canary, &[], &[], &self.view()), unreadable);
         self.finish(&mut canary, done).await
     }
 
@@ -122,6 +122,8 @@ impl Round<'_> {
     }
 
     async fn decide(&mut self, mut canary: Canary, legacy: &[Translation]) -> (Phase, Done) {
+        let owed = self.memory.owed.found(canary.status.as_ref());
+        self.notify(&canary, Vec::new(), owed).await;
         let mut evidence: Vec<Outcome> = Vec::new();
         let mut first: Option<Done> = None;
         for _ in 0..ROUNDS_MAX {
@@ -143,26 +145,40 @@ impl Round<'_> {
     }
 
     fn ask_mind(&self, canary: &Canary, legacy: &[Translation], evidence: &[Outcome]) -> Step {
-        let view = StepView::new(
+        let view = self.view();
+        let input = self.input(canary, legacy, evidence, &view);
+        let step = (self.tools.step)(input);
+        self.report(canary, &invariants::check(&input, &step));
+        step
+    }
+
+    fn view(&self) -> StepView<'_> {
+        StepView::new(
             &self.tools.caches,
             &self.memory.overlay,
             &self.memory.digests,
             &self.pins,
-        );
-        let input = Input {
+        )
+    }
+
+    fn input<'i>(
+        &'i self,
+        canary: &'i Canary,
+        legacy: &'i [Translation],
+        evidence: &'i [Outcome],
+        view: &'i StepView<'_>,
+    ) -> Input<'i> {
+        Input {
             canary,
             legacy,
-            view: &view,
+            view,
             settings: &self.tools.settings,
             evidence,
             last_check: self.memory.last_check,
             watched_since: Some(self.memory.born),
             now: self.now,
             entropy: self.entropy,
-        };
-        let step = (self.tools.step)(input);
-        self.report(canary, &invariants::check(&input, &step));
-        step
+        }
     }
 
     /// Count and log what must never be. Nothing is stopped by it: the mind is what was tested, the check is its alarm.
@@ -187,12 +203,16 @@ impl Round<'_> {
     async fn answer(&mut self, asks: &[Ask]) -> Vec<Outcome> {
         let (tools, secrets) = (self.tools, &self.memory.secrets);
         let outcomes = join_all(asks.iter().map(|ask| async move {
-            match ask {
-                Ask::Read(of) => Outcome::Read(read(tools, secrets, of).await),
-                Ask::Hook(call) => Outcome::Answer(sent(tools.hooks.send(Call(call.clone())).await)),
-                Ask::Query(request) => Outcome::Answer(sent(tools.queries.send(Query::from(request.clone())).await)),
-                Ask::Inquire(question) => Outcome::Answer(sent(tools.queries.send(Query((**question).clone())).await)),
-            }
+            let begun = tools.world.instant();
+            let answer = match ask {
+                Ask::Read(of) => return Outcome::Read(read(tools, secrets, of).await),
+                Ask::Hook(call) => sent(tools.hooks.send(Call(call.clone())).await),
+                Ask::Query(request) => sent(tools.queries.send(Query::from(request.clone())).await),
+                Ask::Inquire(question) => sent(tools.queries.send(Query((**question).clone())).await),
+            };
+            let seconds = tools.world.instant().duration_since(begun).as_secs_f64();
+            tools.series.asked(ask, &answer, seconds);
+            Outcome::Answer(answer)
         }))
         .await;
         for (ask, outcome) in asks.iter().zip(&outcomes) {
@@ -227,7 +247,11 @@ impl Round<'_> {
     async fn finish(&mut self, canary: &mut Canary, mut done: Done) -> (Phase, Done) {
         let before = canary.status.as_ref().map_or(Phase::New, |status| status.phase);
         let mut entered = None;
-        if let Some(status) = done.status.take() {
+        self.memory.explain(&mut done);
+        if let Some(mut status) = done.status.take() {
+            let is_heard = owed::has_receivers(canary, &self.tools.settings);
+            let alerts = if is_heard { done.alerts.as_slice() } else { &[] };
+            self.memory.owed.note(&mut status, alerts, self.now);
             match self.tools.router.save(canary.clone(), status.clone()).await {
                 Ok(saved) => self.saved(&saved),
                 Err(trouble) => return (before, self.later("unsaved", &trouble.to_string())),
@@ -237,6 +261,8 @@ impl Round<'_> {
             let named = !canary.spec.target_ref.name.is_empty();
             entered = named.then_some(Measure::Status(status.phase));
             canary.status = Some(status);
+        } else {
+            self.settle(canary).await;
         }
         if done.checked {
             self.memory.last_check = Some(self.now);
@@ -252,7 +278,23 @@ impl Round<'_> {
         (canary.status.as_ref().map_or(Phase::New, |status| status.phase), done)
     }
 
+    /// Take away what was owed, once it is delivered. If that fails, the next step tries again, or the next status write does it.
+    async fn settle(&mut self, canary: &mut Canary) {
+        let Some(status) = self.memory.owed.cleared(canary.status.as_ref()) else {
+            return;
+        };
+        if let Ok(saved) = self.tools.router.save(canary.clone(), status.clone()).await {
+            self.record(&saved);
+            canary.status = Some(status);
+        }
+    }
+
     fn saved(&mut self, saved: &Value) {
+        self.record(saved);
+        self.memory.forget_told();
+    }
+
+    fn record(&mut self, saved: &Value) {
         let version = resource_version(saved).to_owned();
         let write = Write {
             object: self.at.clone(),
@@ -265,7 +307,6 @@ impl Round<'_> {
         self.memory
             .overlay
             .record(&self.tools.caches, &write, &Arc::new(saved.clone()));
-        self.memory.forget_told();
     }
 
     async fn tell(&mut self, canary: &Canary, done: &mut Done) {
@@ -280,13 +321,19 @@ impl Round<'_> {
         }
         let events = self.memory.unsaid(std::mem::take(&mut done.events));
         let alerts = std::mem::take(&mut done.alerts);
+        self.notify(canary, events, alerts).await;
+    }
+
+    async fn notify(&mut self, canary: &Canary, events: Vec<Event>, alerts: Vec<Alert>) {
         if events.is_empty() && alerts.is_empty() {
             return;
         }
+        let receipt = (!alerts.is_empty()).then(|| self.memory.owed.give(alerts.clone()));
         let notify = Notify {
             canary: Arc::new(canary.clone()),
             events,
             alerts,
+            receipt,
             at: self.tools.world.now(),
         };
         // A notifier that is gone means that the process ends.

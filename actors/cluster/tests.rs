@@ -1,6 +1,7 @@
 use super::{fake::Fake, wire::classify, *};
 use engine::objects::kinds::{CONFIG_MAP, DEPLOYMENT};
 use jiff::Timestamp;
+use kube::Client;
 use kube::core::Status;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -103,10 +103,11 @@ impl Wire {
     }
 
     async fn call(&self, of: &ObjectRef, build: impl FnOnce(Request) -> Built) -> Result<Value, Trouble> {
-        for part in [&of.namespace, &of.name] {
+        let namespace = of.kind.is_namespaced().then_some(of.namespace.as_str());
+        for part in namespace.into_iter().chain([of.name.as_str()]) {
             refuse_unsafe(part)?;
         }
-        let path = DynamicObject::url_path(&api_resource(of.kind), Some(&of.namespace));
+        let path = DynamicObject::url_path(&api_resource(of.kind), namespace);
         let request = build(Request::new(path)).map_err(|error| Trouble::Refused(error.to_string()))?;
         let answer = tokio::time::timeout(self.deadline, self.client.request_text(request)).await;
         let text = answer
@@ -148,11 +149,14 @@ fn patch_params() -> PatchParams {
 /// The object with the identity that its reference tells.
 fn complete(of: &ObjectRef, object: &Value) -> Value {
     let mut whole = object.clone();
-    let identity = json!({
+    let mut identity = json!({
         "apiVersion": of.kind.api_version(),
         "kind": of.kind.kind,
-        "metadata": {"name": of.name, "namespace": of.namespace},
+        "metadata": {"name": of.name},
     });
+    if of.kind.is_namespaced() {
+        identity["metadata"]["namespace"] = json!(of.namespace);
+    }
     engine::json::merge(&mut whole, &identity);
     whole
 }

@@ -5,6 +5,7 @@ use crate::{
     testing::{answer, canary, post, simulate},
 };
 use crds::Phase;
+use engine::seam::Reason;
 use k8s_openapi::api::core::v1::Event as Record;
 use parking_lot::Mutex;
 use std::time::Duration;
@@ -64,7 +65,7 @@ fn one_call(canary: &Canary, _: &Settings, event: &Event, _: Timestamp) -> Vec<H
 }
 
 fn one_alert(
-    _: Arc<Canary>,
+    canary: Arc<Canary>,
     _: Arc<Settings>,
     alert: Alert,
     directory: Arc<dyn Directory>,
@@ -74,7 +75,7 @@ fn one_alert(
             .read(engine::objects::kinds::SECRET.named("test", "chat"))
             .await;
         assert_eq!(secret, Ok(None));
-        let mut request = post("http://chat.test/");
+        let mut request = post(&format!("http://{}.chat.test/", canary.name()));
         request.body = alert.message;
         vec![Err(Trouble::NotFound("no such provider".into())), Ok(request)]
     })
@@ -123,6 +124,7 @@ fn said(name: &str, texts: &[&str]) -> Notify {
             .map(|text| Event::normal(Phase::Progressing, *text))
             .collect(),
         alerts: Vec::new(),
+        receipt: None,
         at: Timestamp::UNIX_EPOCH,
     }
 }
@@ -198,6 +200,7 @@ fn alerts_that_cannot_be_sent_do_not_stop_the_others() {
             severity: Severity::Error,
             message: "rolled back".into(),
             with_fields: false,
+            reason: Reason::Said,
         }];
         notifier.notify.send(notify).await.unwrap();
         notifier.flush.send(Flush).await.unwrap();
@@ -207,6 +210,44 @@ fn alerts_that_cannot_be_sent_do_not_stop_the_others() {
                 .render()
                 .contains(r#"aviary_notices_failed_total{lane="alert"} 1"#)
         );
+    });
+}
+
+#[test]
+fn a_dead_channel_holds_up_nobody_and_keeps_the_order() {
+    simulate(|world| async move {
+        let (notifier, street, _) = open(&world);
+        let alert = |text: &str| Alert {
+            severity: Severity::Error,
+            message: text.into(),
+            with_fields: false,
+            reason: Reason::Said,
+        };
+        let (delivered, is_over) = std::sync::mpsc::channel();
+        let mut dead = said("dead", &["its event"]);
+        dead.alerts = vec![alert("one"), alert("two")];
+        dead.receipt = Some(Receipt::new(move || delivered.send(()).unwrap()));
+        let mut quick = said("quick", &[]);
+        quick.alerts = vec![alert("three")];
+        notifier.notify.send(dead).await.unwrap();
+        notifier.notify.send(quick).await.unwrap();
+        world.sleep(Duration::from_secs(1)).await;
+        assert_eq!(street.seen("alert"), [at(0, "alert one"), at(0, "alert three")]);
+        assert_eq!(street.seen("event"), [at(0, "event its event")]);
+        assert!(
+            is_over.try_recv().is_err(),
+            "nothing is settled while a try is under way"
+        );
+        notifier.flush.send(Flush).await.unwrap();
+        let mut alerts: Vec<_> = street.seen("alert").into_iter().map(|(_, what)| what).collect();
+        assert_eq!(alerts.len(), 2 * (1 + ALERT_RETRIES as usize) + 1, "{alerts:?}");
+        alerts.dedup();
+        assert_eq!(
+            alerts[alerts.len() - 2..],
+            ["alert one", "alert two"],
+            "one after the other"
+        );
+        assert_eq!(is_over.try_iter().count(), 1, "given up counts as settled, once");
     });
 }
 

@@ -3,10 +3,10 @@
 use crds::Canary;
 use engine::seam::{Check, Verdict};
 use parking_lot::Mutex;
-use prometheus::{Error, IntCounterVec, Opts, Registry};
+use prometheus::{Error, IntCounterVec, Opts};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Series, kept};
+use super::{Catalogue, Series};
 
 /// All values of the label `verdict`.
 const VERDICTS: [Verdict; 4] = [Verdict::Pass, Verdict::Fail, Verdict::NotEnough, Verdict::Unavailable];
@@ -32,14 +32,14 @@ impl Series {
 // === impl Checks ===
 
 impl Checks {
-    pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
+    pub(super) fn new(catalogue: &Catalogue) -> Result<Self, Error> {
         let total = Opts::new(
             "aviary_metric_checks_total",
             "Checks of a canary's metric by verdict: pass, fail, no_data, unavailable",
         );
         let labels = ["name", "namespace", "metric", "verdict"];
         Ok(Self {
-            total: kept(registry, IntCounterVec::new(total, &labels)?)?,
+            total: catalogue.kept(IntCounterVec::new(total, &labels)?)?,
             known: Mutex::default(),
         })
     }

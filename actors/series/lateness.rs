@@ -1,8 +1,8 @@
 //! How late steps start: the figure that says whether the process keeps up with its canaries.
 
-use prometheus::{Error, Histogram, HistogramOpts, Registry};
+use prometheus::{Error, Histogram, HistogramOpts};
 
-use super::{Series, kept};
+use super::{Catalogue, Series};
 
 /// Bounds in seconds, closer together than usual: the whole process has this histogram once, and a percentile that is read from it is
 /// off by at most half of a bucket. Timers fire up to a millisecond late; a canary's shortest interval is ten seconds.
@@ -16,13 +16,13 @@ pub(super) struct Lateness(Histogram);
 // === impl Lateness ===
 
 impl Lateness {
-    pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
+    pub(super) fn new(catalogue: &Catalogue) -> Result<Self, Error> {
         let options = HistogramOpts::new(
             "aviary_step_lateness_seconds",
             "Seconds between the time that a step was due and its start",
         );
         let histogram = Histogram::with_opts(options.buckets(BUCKETS.to_vec()))?;
-        kept(registry, histogram).map(Self)
+        catalogue.kept(histogram).map(Self)
     }
 }
 

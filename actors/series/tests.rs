@@ -1,6 +1,21 @@
 use super::*;
+use crate::{
+    catalogue::refreshed,
+    outbound::scripted,
+    testing::{answer, post, simulate},
+    webhook,
+};
 use crds::CanarySpec;
-use engine::seam::{Check, Verdict};
+use engine::seam::{Ask, Check, HookCall, Trouble, Verdict};
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 fn canary(name: &str, target: &str) -> Canary {
     let mut spec = CanarySpec::default();
@@ -176,7 +191,6 @@ fn an_empty_namespace_shows_zero_once() {
 fn counts_what_the_house_does() {
     let series = series();
     series.restarted("canary");
-    series.waited("webhook");
     series.requested("patch", "conflict");
     series.stepped("advance", 0.1);
     series.dropped("webhook");
@@ -187,7 +201,6 @@ fn counts_what_the_house_does() {
         r#"aviary_actor_restarts_total{actor="canary"} 1"#,
         r#"aviary_api_requests_total{result="conflict",verb="patch"} 1"#,
         r#"aviary_invariant_violations_total{id="S1-sum"} 1"#,
-        r#"aviary_mail_waits_total{mail="webhook"} 1"#,
         r#"aviary_notices_dropped_total{lane="webhook"} 1"#,
         r#"aviary_notices_failed_total{lane="alert"} 1"#,
         r#"aviary_step_duration_seconds_count{verb="advance"} 1"#,
@@ -196,6 +209,109 @@ fn counts_what_the_house_does() {
         assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
     }
     assert!(text.contains("process_resident_memory_bytes "));
+}
+
+#[test]
+fn counts_what_others_were_asked() {
+    let series = series();
+    let query = Ask::Query(post("http://prometheus.test/api/v1/query"));
+    let hook = Ask::Hook(HookCall {
+        name: "load".into(),
+        request: post("http://tester.test/"),
+        retries: 0,
+    });
+    let trouble = |text: &str| text.to_owned();
+    let answers = [
+        (&query, answer(200), "2xx"),
+        (&query, answer(302), "3xx"),
+        (&query, answer(429), "4xx"),
+        (&query, answer(503), "5xx"),
+        (&query, Err(Trouble::Unavailable(trouble("no answer"))), "unavailable"),
+        (&query, Err(Trouble::Refused(trouble("bad certificate"))), "refused"),
+        (&hook, answer(403), "4xx"),
+    ];
+    for (ask, answer, result) in answers {
+        let name = match ask {
+            Ask::Hook(_) => "hook_calls",
+            _ => "queries",
+        };
+        let line = |count| format!("aviary_{name}_total{{result=\"{result}\"}} {count}");
+        assert_eq!(lines(&series.render(), &line(0)).len(), 1, "a zero to begin with");
+        series.asked(ask, &answer, 0.3);
+        assert_eq!(lines(&series.render(), &line(1)).len(), 1);
+    }
+    let text = series.render();
+    assert_eq!(lines(&text, "aviary_query_duration_seconds_count 6").len(), 1, "{text}");
+    assert_eq!(lines(&text, "aviary_hook_duration_seconds_count 1").len(), 1, "{text}");
+}
+
+#[test]
+fn queues_are_read_when_they_are_shown() {
+    simulate(|world| async move {
+        let series = Arc::new(series());
+        let mail = webhook::start(&world, &scripted(|_| (Duration::from_secs(4), answer(200))));
+        series.watch_mail("hooks", mail.meter());
+        let depth = Arc::new(AtomicUsize::new(7));
+        let shown = depth.clone();
+        series.watch_lane("alert", move || shown.load(Ordering::Relaxed));
+        let line = |text: &str| lines(&series.render(), text).len();
+        assert_eq!(line(r#"aviary_mail_depth{mail="hooks"} 0"#), 1);
+        assert_eq!(line(r#"aviary_notices_pending{lane="alert"} 7"#), 1);
+        // All permits and one more.
+        for _ in 0..=webhook::CALLS_MAX {
+            let mail = mail.clone();
+            let call = HookCall {
+                name: "load".into(),
+                request: post("http://tester.test/"),
+                retries: 0,
+            };
+            world.spawn(async move {
+                mail.send(webhook::Call(call)).await.ok();
+            });
+        }
+        world.sleep(Duration::from_secs(1)).await;
+        assert_eq!(
+            line(&format!("aviary_mail_depth{{mail=\"hooks\"}} {}", webhook::CALLS_MAX)),
+            1
+        );
+        assert_eq!(line(r#"aviary_mail_waits_total{mail="hooks"} 1"#), 1);
+        world.sleep(Duration::from_mins(1)).await;
+        assert_eq!(line(r#"aviary_mail_depth{mail="hooks"} 0"#), 1);
+        assert_eq!(
+            line(r#"aviary_mail_waits_total{mail="hooks"} 1"#),
+            1,
+            "counted once, however often it is shown"
+        );
+    });
+}
+
+#[test]
+fn the_page_of_series_is_generated() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let fresh = refreshed(&page, "controller", &series().table()).unwrap();
+    if std::env::var("AVIARY_REGENERATE").is_ok_and(|value| value == "1") {
+        fs::write(&path, &fresh).unwrap();
+    }
+    let page = fs::read_to_string(&path).unwrap();
+    assert!(page == fresh, "docs/metrics.md is stale: see there how it is made");
+    // What a user may look for, by what the issue calls it.
+    for name in [
+        "flagger_canary_status",
+        "flagger_canary_weight",
+        "flagger_canary_metric_analysis",
+        "aviary_step_duration_seconds",
+        "aviary_step_lateness_seconds",
+        "aviary_mail_depth",
+        "aviary_queries_total",
+        "aviary_hook_calls_total",
+        "aviary_actor_restarts_total",
+        "aviary_api_requests_total",
+        "aviary_metric_checks_total",
+        "aviary_notices_failed_total",
+    ] {
+        assert!(page.contains(&format!("| `{name}` |")), "{name}");
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@ WHAT IT DOES
               Canary's own brake (a step per second) would be measured: then give more --canaries.
   isolation   the same on the sandbox, at the interval; one namespace misbehaves: objects on which the mind panics, hooks and a
               metrics server that never answer, 100 object changes per second. Lateness of all others, with it and without.
+  servers     the same on the sandbox, at the interval; every second Canary asks a metrics server of its own, which answers at once
+              and then takes 4 s each. Lateness of the others, whose server is fast throughout, and the ratio of both.
 
 WHERE
   --on real      etcd, kube-apiserver, controller-manager, scheduler and kwok, started here in a folder of their own by
@@ -37,7 +39,7 @@ EXAMPLES
   cargo bench --bench fleet                                        1,000 Canaries, once: 10 minutes
   cargo bench --bench fleet -- course --runs 3 --json fleet.json   medians of three
   cargo bench --bench fleet -- --on sandbox --canaries 5000        five thousand on the embedded cluster
-  cargo bench --bench fleet -- throughput isolation
+  cargo bench --bench fleet -- throughput isolation servers
   cargo bench --bench fleet -- --quick                             20 Canaries on the sandbox: does it work?";
 
 /// What a fleet of canaries costs.
@@ -91,6 +93,8 @@ pub(crate) enum Part {
     Throughput,
     /// One bad tenant among many.
     Isolation,
+    /// One slow metrics server beside a fast one.
+    Servers,
 }
 
 /// A kind of cluster.
@@ -115,7 +119,7 @@ impl Args {
             self.on = On::Sandbox;
             self.env = None;
             if self.parts.is_empty() {
-                self.parts = vec![Part::Course, Part::Throughput, Part::Isolation];
+                self.parts = vec![Part::Course, Part::Throughput, Part::Isolation, Part::Servers];
             }
         }
         if self.parts.is_empty() {

@@ -1,7 +1,7 @@
 //! What a fleet of canaries costs, on a real control plane or on the embedded cluster, beside another controller if wished.
 //! `cargo bench --bench fleet -- --help` is the manual.
 //!
-//! Read in this order: `args`, `course`, `subject` (the controller), `place` (the cluster), then `throughput` and `isolation`.
+//! Read in this order: `args`, `course`, `subject` (the controller), `place` (the cluster), then `throughput`, `isolation` and `servers`.
 
 mod args;
 mod audit;
@@ -18,6 +18,7 @@ mod place;
 mod probe;
 mod progress;
 mod requests;
+mod servers;
 mod subject;
 mod throughput;
 mod usage;
@@ -109,6 +110,7 @@ async fn measure(
     match part {
         Part::Throughput => throughput::run(args, &house()?, progress).await,
         Part::Isolation => isolation::run(args, &house()?, outside, progress).await,
+        Part::Servers => servers::run(args, &house()?, outside, progress).await,
         Part::Course => {
             let place = match (&args.env, args.on) {
                 (Some(env), _) => Place::Real(Lab::open(env).await?),

@@ -161,7 +161,7 @@ impl Inside {
         let client = house.io.spawn(async move { counter.client(&sandbox) }).await?;
         let prepared = Prepared::start(Parts {
             world: World::threads(house.io.clone(), handles),
-            client,
+            places: client.into(),
             outbound: wish.outbound,
             settings: Settings {
                 mesh_provider: "gatewayapi:v1".into(),

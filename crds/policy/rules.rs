@@ -144,7 +144,7 @@ fn providers() -> Vec<Rule> {
         needs(
             "mesh",
             "spec.service.meshName",
-            "'appmesh', 'appmesh:v1beta2'",
+            "'appmesh'",
             "has(variables.service.meshName) && variables.service.meshName != ''",
         ),
         needs(

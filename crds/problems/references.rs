@@ -107,7 +107,8 @@ fn of_missing_references(spec: &CanarySpec, provider: &str) -> Option<Problem> {
     let (path, present) = match provider {
         "nginx" | "skipper" => ("spec.ingressRef", spec.ingress_ref.is_some()),
         "apisix" => ("spec.routeRef", spec.route_ref.is_some()),
-        "appmesh" | "appmesh:v1beta2" => ("spec.service.meshName", mesh.is_some_and(|mesh| !mesh.is_empty())),
+        // v1beta2 finds the mesh by the namespace's labels (routers-mesh.md 7).
+        "appmesh" => ("spec.service.meshName", mesh.is_some_and(|mesh| !mesh.is_empty())),
         "gatewayapi:v1" | "gatewayapi:v1beta1" => ("spec.service.gatewayRefs", gateways),
         _ => return None,
     };

@@ -144,7 +144,7 @@ fn references_names_and_ports() {
         (json!({"provider": "nginx"}), "spec.ingressRef"),
         (json!({"provider": "skipper"}), "spec.ingressRef"),
         (json!({"provider": "apisix"}), "spec.routeRef"),
-        (json!({"provider": "appmesh:v1beta2"}), "spec.service.meshName"),
+        (json!({"provider": "appmesh"}), "spec.service.meshName"),
         (json!({"provider": "gatewayapi:v1beta1"}), "spec.service.gatewayRefs"),
         (json!({"provider": "knative"}), "spec.targetRef"),
         (

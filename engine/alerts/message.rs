@@ -5,9 +5,10 @@ use crds::{
     analysis::{Analysis, Strategy},
 };
 
+use super::limits;
 use crate::{
     Settings,
-    seam::{Alert, Severity},
+    seam::{Alert, Reason, Severity},
 };
 
 /// What a receiver is told.
@@ -23,22 +24,26 @@ pub struct Message {
     pub fields: Vec<(String, String)>,
 }
 
-/// The message of an alert: `Cluster` with every one, the canary's main settings where the alert asks for them.
+/// The message of an alert: `Cluster` with every one, the reason where the text does not say it, the canary's main settings where the
+/// alert asks for them. It is short enough for every receiver ([`super::limits`]).
 pub fn message(canary: &Canary, alert: &Alert, settings: &Settings) -> Message {
     let cluster = Some(&settings.cluster_name).filter(|name| !name.is_empty());
     let mut fields: Vec<(String, String)> = cluster
         .map(|name| ("Cluster".to_owned(), name.clone()))
         .into_iter()
         .collect();
+    if let Reason::Named(reason) = &alert.reason {
+        fields.push(("Reason".to_owned(), reason.clone()));
+    }
     if alert.with_fields {
         fields.extend(settings_of(canary).map(|(name, value)| (name.to_owned(), value)));
     }
-    Message {
+    limits::fit(Message {
         title: canary.display_name(),
         text: alert.message.clone(),
         severity: alert.severity,
         fields,
-    }
+    })
 }
 
 fn settings_of(canary: &Canary) -> impl Iterator<Item = (&'static str, String)> {

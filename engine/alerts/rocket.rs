@@ -7,7 +7,7 @@ pub(super) const FORMAT: Format = Format {
     kind: "rocket",
     payload: |message, sender| {
         let color = format!("#{}", msteams::color(message.severity));
-        slack::attachment(message, sender, &color)
+        slack::attachment(message, sender, &color, str::to_owned)
     },
     suffix: None,
     is_bot: false,

@@ -8,7 +8,7 @@ use crate::seam::Severity;
 /// Slack.
 pub(super) const FORMAT: Format = Format {
     kind: "slack",
-    payload: |message, sender| attachment(message, sender, color(message.severity)),
+    payload: |message, sender| attachment(message, sender, color(message.severity), escaped),
     suffix: None,
     is_bot: true,
     needs_sender: true,
@@ -22,11 +22,16 @@ pub(super) fn color(severity: Severity) -> &'static str {
     }
 }
 
-/// The message as one attachment, the form that Discord and Rocket.Chat also read.
-pub(super) fn attachment(message: &Message, sender: &Sender, color: &str) -> Value {
+/// Slack reads `<!channel>` and `<https://...|a link>` wherever text is shown, and an error text could hold either.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The message as one attachment, the form that Discord and Rocket.Chat also read. They have no markup that `escape` would undo.
+pub(super) fn attachment(message: &Message, sender: &Sender, color: &str, escape: fn(&str) -> String) -> Value {
     let fields = message.fields.iter();
     let fields: Vec<Value> = fields
-        .map(|(name, value)| json!({"title": name, "value": value, "short": false}))
+        .map(|(name, value)| json!({"title": name, "value": escape(value), "short": false}))
         .collect();
     json!({
         "channel": sender.channel,
@@ -36,7 +41,7 @@ pub(super) fn attachment(message: &Message, sender: &Sender, color: &str) -> Val
         "attachments": [{
             "color": color,
             "author_name": message.title,
-            "text": message.text,
+            "text": escape(&message.text),
             "mrkdwn_in": ["text"],
             "fields": fields,
         }],

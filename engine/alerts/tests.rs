@@ -4,7 +4,7 @@ use crate::{
     configs::Digest,
     http::{Method, Response},
     objects::kinds,
-    seam::{Alert, Seen, Severity, Trouble, View},
+    seam::{Alert, Reason, Seen, Severity, Trouble, View},
     settings::GlobalAlerts,
 };
 use crds::{
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 mod formats;
+mod payloads;
 
 struct Cluster(BTreeMap<ObjectRef, Value>);
 
@@ -154,6 +155,7 @@ fn severities_let_through_what_is_as_bad_or_worse() {
             severity,
             message: "x".into(),
             with_fields: false,
+            reason: Reason::Said,
         };
         let deliveries = route(&canary, &alert, &to_slack(""), &cluster);
         let names: Vec<String> = deliveries.into_iter().map(|delivery| delivery.unwrap().name).collect();

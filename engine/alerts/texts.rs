@@ -1,6 +1,6 @@
 //! Every alert that the controller sends, with its severity (analysis.md 5.4). Receivers filter on these sentences.
 
-use crate::seam::{Alert, Severity};
+use crate::seam::{Alert, Reason, Severity};
 
 /// The target was found and its primary stands. `kind` is the target's.
 pub fn initialized(kind: &str) -> Alert {
@@ -62,13 +62,13 @@ pub fn manual_rollback() -> Alert {
     alert(Severity::Warn, "Rolling back manual webhook invoked", false)
 }
 
-/// Too many checks failed.
+/// Too many checks failed. The sentence has only their number, so what the last one found comes along (AN-32).
 pub fn threshold_reached(failed_checks: i64) -> Alert {
-    alert(
-        Severity::Error,
-        format!("Failed checks threshold reached {failed_checks}"),
-        false,
-    )
+    let text = format!("Failed checks threshold reached {failed_checks}");
+    Alert {
+        reason: Reason::LastCheck,
+        ..alert(Severity::Error, text, false)
+    }
 }
 
 /// The pods of the canary did not get ready in time. The peer never sends it (AN-29, W-25).
@@ -90,5 +90,6 @@ fn alert(severity: Severity, message: impl Into<String>, with_fields: bool) -> A
         severity,
         message: message.into(),
         with_fields,
+        reason: Reason::Said,
     }
 }

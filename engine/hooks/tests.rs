@@ -311,3 +311,27 @@ fn events_go_to_the_canarys_receivers_or_else_to_the_global_one() {
     );
     assert!(calls[1].is_err());
 }
+
+#[test]
+fn receivers_of_events_can_ask_for_credentials() {
+    let event = Event::warning(Phase::Failed, "Canary failed! Scaling down podinfo.test");
+    let settings = Settings {
+        event_webhook: "https://flagger:s3cret@events.test/hook".into(),
+        ..Settings::default()
+    };
+    let own = Webhook {
+        url: "https://team:w0rd@own.test/?key=1".into(),
+        ..hook("events", Some("event"))
+    };
+    let cases = [
+        (Vec::new(), "https://events.test/hook", "Basic ZmxhZ2dlcjpzM2NyZXQ="),
+        (vec![own], "https://own.test/?key=1", "Basic dGVhbTp3MHJk"),
+    ];
+    for (hooks, url, credentials) in cases {
+        let calls = event_calls(&canary(hooks), &settings, &event, Timestamp::UNIX_EPOCH);
+        let request = &calls[0].as_ref().unwrap().request;
+        assert_eq!(request.url, url, "they are in no log");
+        let sent = ("Authorization".to_owned(), credentials.to_owned());
+        assert!(request.headers.contains(&sent), "{request:?}");
+    }
+}

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 use super::Model;
-use crate::routes::{Context, provider};
+use crate::routes::{Context, Flags, provider};
 
 // === impl Model ===
 
@@ -23,7 +23,9 @@ impl Model {
                 canary: &canary,
                 current,
                 selector_key: None,
+                selector_value: None,
                 entropy: 0,
+                flags: Flags::of(&self.settings),
             };
             provider.observed(&context).ok()
         });

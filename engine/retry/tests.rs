@@ -1,5 +1,5 @@
 use super::{HOOK, pause, retries};
-use crate::{http::Response, seam::Trouble};
+use crate::{http::Response, invariants::runs::backs_off, seam::Trouble};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -44,6 +44,10 @@ fn pauses_double_up_to_half_a_minute() {
         .map(|attempt| pause(attempt, &Ok(answer(500, None)), Timestamp::UNIX_EPOCH).as_secs())
         .sum();
     assert_eq!(worst, 181);
+    let pauses: Vec<Duration> = (0..HOOK.attempts - 1)
+        .map(|attempt| pause(attempt, &Ok(answer(500, None)), Timestamp::UNIX_EPOCH))
+        .collect();
+    assert_eq!(backs_off(&pauses, &HOOK), None);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crds::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    Capabilities, Context, Provider, Refused, Split, Unready,
+    Capabilities, Context, Provider, Refused, Split, Unready, adoption,
     affinity::Rules,
     kept::{Shape, keeping_unknown},
     order, put_or_remove,
@@ -32,21 +32,49 @@ const WEIGHT_DEFAULT: i64 = 1;
 /// The provider.
 pub(super) const V1: Provider = Provider {
     name: "gatewayapi:v1",
+    about: "Gateway API: gateways, and meshes with a Service as parent (Linkerd, Istio)",
     capabilities: Capabilities {
         weights: true,
         ab: true,
         mirror: true,
         mirror_percentage: true,
         affinity: true,
+        headers: true,
+        timeouts: true,
+        cors: true,
+        revert: true,
+        ..Capabilities::NONE
     },
+    kinds: &[kinds::HTTP_ROUTE],
+    notes: "Needs `service.gatewayRefs`. `mirrorWeight` needs Gateway API 1.3.",
     // Any suffix goes (routers-mesh.md 0.3), but v1beta1 is a provider of its own: it has fewer fields and no readiness gate.
     claims: |name| name.starts_with("gatewayapi:v1") && !name.starts_with("gatewayapi:v1beta1"),
     objects: |canary| vec![reference(canary)],
     desired: |context, split, sticky| Ok(vec![desired(context, split, sticky)?]),
     observed,
     accepted,
-    // The peer leaves an adopted route as it is, too: there is no record of what it was.
-    reverted: |_| Vec::new(),
+    // The peer leaves an adopted route as it is, without Services to lead to (RM-21).
+    reverted: |context| {
+        let route = context.at(0);
+        vec![route.and_then(|route| adoption::restored(route, context.canary))]
+    },
+};
+
+/// The same under the name that clusters before Gateway API 1.0 know, and that the peer's Linkerd guide uses. The schemas are one and the
+/// same since 1.0, so nothing is left out: the peer drops timeouts, cross-origin policy and the primary's cookie here (routers-mesh.md 5).
+pub(super) const V1BETA1: Provider = Provider {
+    name: "gatewayapi:v1beta1",
+    about: "the same, in clusters that serve no v1; Linkerd as in Flagger's guide",
+    kinds: &[kinds::HTTP_ROUTE_V1BETA1],
+    notes: "The same code as v1. Before Gateway API 1.0 the server drops timeouts and the cross-origin policy.",
+    claims: |name| name.starts_with("gatewayapi:v1beta1"),
+    objects: |canary| vec![kinds::HTTP_ROUTE_V1BETA1.named(canary.namespace(), canary.spec.apex_name())],
+    desired: |context, split, sticky| {
+        let mut route = desired(context, split, sticky)?;
+        route["apiVersion"] = json!(kinds::HTTP_ROUTE_V1BETA1.api_version());
+        Ok(vec![route])
+    },
+    ..V1
 };
 
 fn reference(canary: &Canary) -> ObjectRef {
@@ -75,6 +103,12 @@ fn desired(context: &Context<'_>, split: Split, sticky: &Rules) -> Result<Value,
         .cloned()
         .unwrap_or_else(|| context.fresh(&reference(context.canary)));
     let mut route = context.dressed(base, service);
+    if let Some(current) = current {
+        let ours = rules_of(current)
+            .iter()
+            .any(|rule| leads_to_primary(rule, context.canary));
+        adoption::remember(&mut route, current, context.canary, ours);
+    }
     tree::set(&mut route, &["spec", "parentRefs"], json!(parents));
     let hosts = json!(service.hosts);
     put_or_remove(&mut route["spec"], "hostnames", !service.hosts.is_empty(), hosts);
@@ -177,6 +211,10 @@ fn leads_to_primary(rule: &Value, canary: &Canary) -> bool {
     backends(rule).iter().any(|backend| backend["name"] == *primary)
 }
 
+fn rules_of(route: &Value) -> &[Value] {
+    route["spec"]["rules"].as_array().map_or(&[][..], Vec::as_slice)
+}
+
 fn backends(rule: &Value) -> &[Value] {
     rule["backendRefs"].as_array().map_or(&[][..], Vec::as_slice)
 }
@@ -187,20 +225,13 @@ fn observed(context: &Context<'_>) -> Result<Split, Unready> {
     let route = context
         .at(0)
         .ok_or_else(|| Unready::Absent(reference(canary).to_string()))?;
-    let rules = route["spec"]["rules"].as_array().map_or(&[][..], Vec::as_slice);
+    let rules = rules_of(route);
     let shares = rules.iter().rev().find_map(|rule| shares(rule, canary));
     let (primary, share) = shares.ok_or_else(|| Unready::NoSplit(reference(canary).to_string()))?;
-    let total = primary.saturating_add(share);
-    if total <= 0 {
-        return Err(Unready::NoSplit(reference(canary).to_string()));
-    }
-    let percent = share.saturating_mul(100).saturating_add(total / 2) / total;
+    let split = Split::of_shares(primary, share).ok_or_else(|| Unready::NoSplit(reference(canary).to_string()))?;
     let target = canary.spec.canary_service_name();
     let mirrored = rules.iter().any(|rule| filters::mirrors_to(rule, &target));
-    Ok(Split {
-        mirrored,
-        ..Split::of(percent)
-    })
+    Ok(Split { mirrored, ..split })
 }
 
 fn shares(rule: &Value, canary: &Canary) -> Option<(i64, i64)> {

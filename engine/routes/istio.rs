@@ -21,13 +21,24 @@ const VIRTUAL_SERVICE: usize = 2;
 /// The provider.
 pub(super) const PROVIDER: Provider = Provider {
     name: "istio",
+    about: "Istio, sidecars and gateways",
     capabilities: Capabilities {
         weights: true,
         ab: true,
         mirror: true,
         mirror_percentage: true,
         affinity: true,
+        headers: true,
+        retries: true,
+        timeouts: true,
+        cors: true,
+        delegation: true,
+        revert: true,
+        grpc: true,
+        tcp: true,
     },
+    kinds: &[kinds::VIRTUAL_SERVICE, kinds::DESTINATION_RULE],
+    notes: "With `service.appProtocol: tcp` only weights are there; what needs HTTP is refused.",
     claims: |name| name == "istio",
     objects: |canary| {
         let rule = |name: &str| kinds::DESTINATION_RULE.named(canary.namespace(), name);
@@ -85,15 +96,8 @@ fn observed(context: &Context<'_>) -> Result<Split, Unready> {
         .rev()
         .find_map(|route| virtual_service::shares(route, canary));
     let (primary, share) = shares.ok_or_else(|| Unready::NoSplit(at.to_string()))?;
-    let total = primary.saturating_add(share);
-    if total <= 0 {
-        return Err(Unready::NoSplit(at.to_string()));
-    }
-    let percent = share.saturating_mul(100).saturating_add(total / 2) / total;
+    let split = Split::of_shares(primary, share).ok_or_else(|| Unready::NoSplit(at.to_string()))?;
     let target = canary.spec.canary_service_name();
     let mirrored = routes.iter().any(|route| route["mirror"]["host"] == *target);
-    Ok(Split {
-        mirrored,
-        ..Split::of(percent)
-    })
+    Ok(Split { mirrored, ..split })
 }

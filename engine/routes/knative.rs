@@ -8,13 +8,15 @@ use crate::{json as tree, objects::kinds, workloads::knative};
 /// The provider.
 pub(super) const PROVIDER: Provider = Provider {
     name: "knative",
+    about: "Knative Serving",
     capabilities: Capabilities {
         weights: true,
-        ab: false,
-        mirror: false,
-        mirror_percentage: false,
-        affinity: false,
+        // `workloads::knative` gives the Service back.
+        revert: true,
+        ..Capabilities::NONE
     },
+    kinds: &[kinds::KNATIVE_SERVICE, kinds::KNATIVE_REVISION],
+    notes: "The target is a Knative Service, which shares its own traffic between revisions.",
     claims: |name| name == "knative",
     objects: |canary| vec![kinds::KNATIVE_SERVICE.named(canary.namespace(), &canary.spec.target_ref.name)],
     desired: |context, split, _| Ok(desired(context, split)),

@@ -5,13 +5,10 @@ use super::{Capabilities, Provider, Split};
 /// The provider.
 pub(super) const PROVIDER: Provider = Provider {
     name: "kubernetes",
-    capabilities: Capabilities {
-        weights: false,
-        ab: false,
-        mirror: false,
-        mirror_percentage: false,
-        affinity: false,
-    },
+    about: "no mesh: blue/green behind plain Services",
+    capabilities: Capabilities::NONE,
+    kinds: &[],
+    notes: "Live traffic stays on the primary's pods; `stepWeight` becomes rounds of checks.",
     claims: |name| name == "kubernetes",
     objects: |_| Vec::new(),
     desired: |_, _, _| Ok(Vec::new()),

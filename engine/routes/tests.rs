@@ -1,5 +1,9 @@
 //! The table of providers, and the provider without objects.
 
+mod ingresses;
+mod laws;
+pub(in crate::routes) mod play;
+
 use super::*;
 
 fn canary(spec: &Value, status: &Value) -> Canary {
@@ -17,11 +21,26 @@ fn providers_by_name() {
         ("gatewayapi:v1alpha2", Some("gatewayapi:v1")),
         ("kubernetes", Some("kubernetes")),
         // Not mistaken for v1, and nothing falls back to Istio (RM-13).
-        ("gatewayapi:v1beta1", None),
+        ("gatewayapi:v1beta1", Some("gatewayapi:v1beta1")),
+        ("gatewayapi:v1beta1-x", Some("gatewayapi:v1beta1")),
+        ("appmesh", Some("appmesh")),
+        ("appmesh:v1beta1", Some("appmesh")),
+        ("appmesh:v1beta2", Some("appmesh:v1beta2")),
+        ("appmesh:v1", None),
+        ("kuma", Some("kuma")),
         ("gatewayapi", None),
         ("kubernetes:v1", None),
         ("istio", Some("istio")),
         ("istio:service", None),
+        ("nginx", Some("nginx")),
+        ("nginx:v1", None),
+        ("traefik", Some("traefik")),
+        ("contour", Some("contour")),
+        ("skipper", Some("skipper")),
+        ("apisix", Some("apisix")),
+        ("gloo", Some("gloo")),
+        ("gloo:v1", Some("gloo")),
+        ("gloop", None),
         ("supergloo", None),
         ("", None),
     ];
@@ -29,7 +48,7 @@ fn providers_by_name() {
         assert_eq!(provider(name).map(|provider| provider.name), expected, "{name}");
         assert!(!hint(name).is_empty());
     }
-    for known in PROVIDERS {
+    for known in providers() {
         assert!(crds::PROVIDERS.contains(&known.name), "the CRD refuses {}", known.name);
     }
 }
@@ -38,27 +57,17 @@ fn providers_by_name() {
 fn hints_say_what_to_do() {
     let cases = [
         ("gatewayapi", "use gatewayapi:v1"),
-        (
-            "kuma",
-            "not supported by this version; supported are gatewayapi:v1, istio, kubernetes",
-        ),
-        ("supergloo", "use the provider of your mesh"),
+        ("supergloo", "use gloo for the gateway, or the provider of the mesh"),
         ("none", "use kubernetes"),
-        ("ngins", "not known; supported are gatewayapi:v1, istio, kubernetes"),
+        (
+            "ngins",
+            "not known; supported are gatewayapi:v1, gatewayapi:v1beta1, istio",
+        ),
         ("", "no provider is set"),
     ];
     for (name, part) in cases {
         assert!(hint(name).contains(part), "{name}: {}", hint(name));
     }
-}
-
-#[test]
-fn strategies_by_provider() {
-    let all = [Strategy::Canary, Strategy::BlueGreen, Strategy::AbTesting];
-    let able = |name| all.map(|strategy| provider(name).unwrap().supports(strategy));
-    assert_eq!(able("gatewayapi:v1"), [true, true, true]);
-    assert_eq!(able("istio"), [true, true, true]);
-    assert_eq!(able("kubernetes"), [false, true, false]);
 }
 
 #[test]
@@ -93,7 +102,9 @@ fn kubernetes_has_no_objects() {
             canary: &canary,
             current: Vec::new(),
             selector_key: Some("app"),
+            selector_value: Some("app"),
             entropy: 0,
+            flags: Flags::default(),
         };
         assert_eq!(provider.observed(&context), Ok(expected));
         assert_eq!(provider.accepted(&context), Ok(()));

@@ -128,9 +128,18 @@ fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     Ok(progress(cx, release, "start", "the target has a new revision"))
 }
 
-/// Plain Kubernetes cannot share traffic: what the analysis asks for beyond rounds of checks is said once, at the start (controller.md 3.1
-/// step 26; the peer repeats it at every check).
+/// What the Canary asks for and its provider leaves out is said once, at the start of each run. Plain Kubernetes cannot share traffic: there
+/// it is the analysis, too (controller.md 3.1 step 26; the peer repeats it at every check, and says nothing of the rest).
 fn tell_limits(cx: &mut Cx<'_>, release: &Release) {
+    let idle = release.provider.capabilities.without_effect(cx.canary);
+    if !idle.is_empty() {
+        let paths: Vec<String> = idle.into_iter().map(|path| format!("spec.{path}")).collect();
+        cx.warn(format!(
+            "Without effect with the provider {}: {}",
+            release.provider.name,
+            paths.join(", ")
+        ));
+    }
     if release.provider.capabilities.weights || cx.canary.spec.skips_analysis() {
         return;
     }
@@ -187,6 +196,13 @@ pub(super) fn restart_on_change(cx: &mut Cx<'_>, release: &mut Release) -> Flow<
         "restart",
         "the target has a further revision",
     )))
+}
+
+/// Whether the target's revision is not the one of this run. A hash of the peer's tells nothing.
+pub(super) fn has_moved_on(cx: &Cx<'_>, release: &Release) -> bool {
+    let status = cx.status();
+    let applied = status.last_applied_spec.as_deref().unwrap_or_default();
+    !applied.is_empty() && !revision::is_peers(applied) && applied != release.revision
 }
 
 /// A run that the peer began goes on under our hash, so that a further revision is seen (controller.md 1.7).

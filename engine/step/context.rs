@@ -169,7 +169,10 @@ impl<'a> Cx<'a> {
 
     /// Write what is given, in order. `None`s are writes that change nothing. A failure ends the step with a Warning.
     pub(super) fn write(&mut self, writes: impl IntoIterator<Item = Option<Write>>) -> Flow<Vec<Arc<Value>>> {
-        let writes: Vec<Write> = writes.into_iter().flatten().collect();
+        let mut writes: Vec<Write> = writes.into_iter().flatten().collect();
+        if self.settings.mesh_apart {
+            writes.iter_mut().for_each(Write::disown);
+        }
         if writes.is_empty() {
             return Ok(Vec::new());
         }

@@ -14,7 +14,7 @@ use crate::{
     ObjectRef,
     objects::{self, kinds},
     readiness::Readiness,
-    routes::{self, Context, Provider, Split},
+    routes::{self, Context, Flags, Provider, Refused, Split, Unready},
     seam::{Seen, Write},
     services::{self, Port, Role, Selector},
     workloads::{self, Workload, knative},
@@ -252,7 +252,28 @@ fn keep_route(cx: &mut Cx<'_>, release: &mut Release) -> Flow<()> {
             ..release.split
         }
     };
-    shift(cx, release, wanted)
+    shift(cx, release, wanted)?;
+    tell_lost_source(cx, release)
+}
+
+/// What the route was made from may go, or lose the place for it, while nothing runs. A run is held by `accepted`.
+fn tell_lost_source(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
+    let current = route_objects(cx, release)?;
+    let Err(Unready::Source(lost)) = release.provider.accepted(&context(cx, release, &current)) else {
+        return prepare::take_back(cx, prepare::NO_SOURCE);
+    };
+    if outage::is_on_its_way(cx.phase) {
+        return Ok(());
+    }
+    Err(prepare::refuse(cx, prepare::NO_SOURCE, lost))
+}
+
+/// The route cannot be made, as something of the user's or a kind is missing. Whoever waits for nothing else is told once, by a condition, too.
+fn without_source(cx: &mut Cx<'_>, cause: String) -> Pause {
+    if outage::is_on_its_way(cx.phase) && cx.phase != Phase::Initializing {
+        return cx.blocked(cause);
+    }
+    prepare::refuse(cx, prepare::NO_SOURCE, cause)
 }
 
 /// Idle, and not left on the canary by a failed promotion.
@@ -327,6 +348,7 @@ pub(super) fn shift(cx: &mut Cx<'_>, release: &mut Release, wanted: Split) -> Fl
             cx.give_out(cookies);
             release.written.extend(refs.into_iter().zip(written));
         }
+        Err(Refused::Source(cause)) => return Err(without_source(cx, cause)),
         Err(refused) => return Err(cx.blocked(refused.to_string())),
     }
     release.split = wanted;
@@ -361,11 +383,12 @@ fn route_objects(cx: &mut Cx<'_>, release: &Release) -> Flow<Current> {
 
 fn not_installed(cx: &mut Cx<'_>, at: &ObjectRef) -> Pause {
     let kind = at.kind;
-    cx.blocked(format!(
+    let cause = format!(
         "{} {} is not installed in this cluster; install its CRD to go on",
         kind.kind,
         kind.api_version()
-    ))
+    );
+    without_source(cx, cause)
 }
 
 fn context<'c>(cx: &Cx<'c>, release: &'c Release, current: &'c [Option<Arc<Value>>]) -> Context<'c> {
@@ -373,7 +396,9 @@ fn context<'c>(cx: &Cx<'c>, release: &'c Release, current: &'c [Option<Arc<Value
         canary: cx.canary,
         current: current.iter().map(|object| object.as_deref()).collect(),
         selector_key: Some(release.target.selector.key.as_str()).filter(|key| !key.is_empty()),
+        selector_value: Some(release.target.selector.value.as_str()).filter(|value| !value.is_empty()),
         entropy: cx.entropy,
+        flags: Flags::of(cx.settings),
     }
 }
 

@@ -1,19 +1,25 @@
 //! Something that a run cannot do without is gone in the middle of it: its target, a mandatory config, the referenced scaler.
 
 use crds::Phase;
+use jiff::Timestamp;
 
 use super::{Cx, Flow, Pause, context::after, pods, promote, rollback};
 use crate::{
     ObjectRef,
     alerts::texts as alert,
-    routes::{self, Context, Split},
+    routes::{self, Context, Flags, Split},
     seam::{Done, Measure, Seen},
-    status::HELD,
+    status::{GATEWAY_NOT_ACCEPTED, HELD},
 };
 
 /// Whether there is a run that must come to an end (L2). Idle phases wait for what is missing, as long as it takes.
 pub(super) fn ends_runs(phase: Phase) -> bool {
     matches!(phase, Phase::Progressing | Phase::WaitingPromotion | Phase::Promoting)
+}
+
+/// Whether the phase must come to an end.
+pub(super) fn is_on_its_way(phase: Phase) -> bool {
+    ends_runs(phase) || matches!(phase, Phase::Initializing | Phase::Finalising)
 }
 
 /// The target is gone, and all canary pods with it: the run ends at once, or traffic would stay on pods that do not exist.
@@ -39,12 +45,19 @@ pub(super) fn without_first_primary(cx: &mut Cx<'_>, cause: &str) -> Pause {
 /// Whether the phase has lasted so long behind an obstacle that it must end (L2). Ends that know more about their phase come first,
 /// at the deadline itself; this one is for what nobody foresaw, an interval later.
 pub(super) fn is_stuck(cx: &Cx<'_>) -> bool {
+    end_of_obstacle(cx).is_some_and(|end| cx.now >= end)
+}
+
+/// When a phase must end that stands before an obstacle. `None` for those that may last: idle ones, and those that a person holds.
+pub(super) fn end_of_obstacle(cx: &Cx<'_>) -> Option<Timestamp> {
     let is_bounded = matches!(
         cx.phase,
         Phase::Initializing | Phase::Progressing | Phase::Promoting | Phase::Finalising
     );
-    let is_held = cx.status().condition(HELD).is_some();
-    is_bounded && !is_held && cx.now >= after(pods::end_of_patience(cx), cx.interval())
+    let held = cx.status().condition(HELD).map(|held| held.reason.clone());
+    let waits_for_a_person = held.is_some_and(|reason| reason != GATEWAY_NOT_ACCEPTED);
+    let lasts = !is_bounded || waits_for_a_person || cx.canary.spec.suspend == Some(true);
+    (!lasts).then(|| after(pods::end_of_patience(cx), cx.interval()))
 }
 
 /// End a phase that cannot be ended properly, because what stands in the way also stands in the way of the traffic. Both versions keep
@@ -63,8 +76,7 @@ pub(super) fn stuck(cx: &mut Cx<'_>, cause: &str) -> Pause {
 
 /// Something else is gone: it may come back until the deadline, then the run ends.
 pub(super) fn without_part(cx: &mut Cx<'_>, cause: String) -> Pause {
-    let is_on_its_way = ends_runs(cx.phase) || matches!(cx.phase, Phase::Initializing | Phase::Finalising);
-    if !is_on_its_way {
+    if !is_on_its_way(cx.phase) {
         return cx.blocked(cause);
     }
     if pods::is_overdue(cx) {
@@ -148,7 +160,9 @@ fn route(cx: &mut Cx<'_>, wanted: Split) -> Flow<()> {
         canary: cx.canary,
         current: seen.iter().map(|seen| seen.present().map(|object| &**object)).collect(),
         selector_key: None,
+        selector_value: None,
         entropy: cx.entropy,
+        flags: Flags::of(cx.settings),
     };
     match provider.writes(&context, wanted) {
         Ok(writes) => {

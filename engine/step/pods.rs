@@ -92,9 +92,14 @@ pub(super) fn in_time(cx: &Cx<'_>, readiness: Readiness) -> Readiness {
 
 /// When waiting ends: `progressDeadlineSeconds` after the last status write or check.
 pub(super) fn end_of_patience(cx: &Cx<'_>) -> Timestamp {
+    end_of_patience_since(cx, Some(waiting_since(cx)))
+}
+
+/// When waiting ends that began at `start`, `progressDeadlineSeconds` later. What nobody looked at does not count.
+pub(super) fn end_of_patience_since(cx: &Cx<'_>, start: Option<Timestamp>) -> Timestamp {
     let seconds = cx.canary.spec.progress_deadline_seconds();
     let patience = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    after(waiting_since(cx), patience)
+    after(start.max(cx.watched_since).unwrap_or(cx.now), patience)
 }
 
 /// Whether `progressDeadlineSeconds` have passed since the last status write or check.

@@ -1,13 +1,12 @@
 //! Before anything is looked at: what cannot work is refused, what is suspended rests, what is new is registered.
 
 use crds::{Canary, Phase, analysis::Strategy, decode::Unreadable, legacy::Translation, problems::Problem};
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    Cx, Flow, Pause,
-    context::{after, decision, is_outdated},
-    queries, texts,
+    Cx, Flow, Input, Pause,
+    context::{IDLE_RESYNC, after, is_outdated},
+    outage, queries, texts,
 };
 use crate::{
     json::merge_diff,
@@ -24,32 +23,23 @@ pub(super) const FINALIZER: &str = "finalizer.flagger.app";
 const INVALID: &str = "InvalidSpec";
 /// Reason of condition `Accepted` when the target is not there.
 pub(super) const NO_TARGET: &str = "TargetNotFound";
+/// Reason of condition `Accepted` when the object that the route is made from, or its kind, is not there or has no place for it.
+pub(super) const NO_SOURCE: &str = "RouteSourceNotFound";
 /// Reason of condition `Accepted` while the spec is written in an older form that is read as if it were today's.
 const TRANSLATED: &str = "Translated";
 /// Reason of condition `Held` while `spec.suspend` is true.
 const SUSPENDED: &str = "Suspended";
 
-/// Tell the owner of an object that could not even be read. `canary` holds what could be: metadata and status.
-pub fn refused(canary: &Canary, unreadable: &Unreadable, now: Timestamp) -> Done {
-    let message = unreadable.to_string();
-    let phase = canary.status.as_ref().map_or(Phase::New, |status| status.phase);
-    let measures = vec![Measure::Accepted(false)];
-    if is_told(canary, INVALID, &message) {
-        return Done {
-            measures,
-            decision: decision("refuse", "refused before, and unchanged since"),
-            ..Done::default()
-        };
-    }
-    let draft = Draft::of(canary.status.as_ref(), now).observing(canary.metadata.generation);
-    let draft = complaint(draft, INVALID, &message);
+/// Tell the owner of an object that could not even be read. The input's canary holds what could be: metadata and status. A run that is
+/// on its way waits for the mending until its deadline, the default one; there is nobody to tell of its end but by Event.
+pub fn refused(input: Input<'_>, unreadable: &Unreadable) -> Done {
+    let mut cx = Cx::new(input);
+    let Pause::End(done) = refuse(&mut cx, INVALID, unreadable.to_string()) else {
+        return Done::default();
+    };
     Done {
-        status: Some(draft.finish()),
-        events: vec![Event::error(phase, message.clone())],
-        measures,
-        wake: Some(after(now, super::context::IDLE_RESYNC)),
-        decision: decision("refuse", message),
-        ..Done::default()
+        aftermath: None,
+        ..cx.close(*done)
     }
 }
 
@@ -68,15 +58,26 @@ fn complaint(draft: Draft, reason: &str, message: &str) -> Draft {
         .condition(ACCEPTED, "False", reason, message.to_owned())
 }
 
-/// End the step because something cannot work; the owner is told once. What is missing is watched, so mending it is noticed.
+/// End the step because something cannot work; the owner is told once. What is missing is watched, so mending it is noticed. A run
+/// waits for that until its deadline (L2).
 pub(super) fn refuse(cx: &mut Cx<'_>, reason: &str, message: String) -> Pause {
     cx.measure(Measure::Accepted(false));
     if is_told(cx.canary, reason, &message) {
-        return Pause::end(cx.idle("refused, and unchanged since"));
+        if outage::is_stuck(cx) {
+            return outage::stuck(cx, &message);
+        }
+        let mut done = cx.idle("refused, and unchanged since");
+        done.wake = done.wake.into_iter().chain(outage::end_of_obstacle(cx)).min();
+        return Pause::end(done);
     }
     cx.event(Event::error(cx.phase, message.clone()));
     let draft = complaint(cx.draft(), reason, &message);
-    let wake = after(cx.now, super::context::IDLE_RESYNC);
+    let waits = outage::end_of_obstacle(cx).is_some();
+    let wake = if waits {
+        cx.in_an_interval()
+    } else {
+        after(cx.now, IDLE_RESYNC)
+    };
     Pause::end(cx.save("refuse", message, draft, wake))
 }
 
@@ -104,7 +105,7 @@ pub(super) fn refuse_what_cannot_work(cx: &mut Cx<'_>) -> Flow<()> {
     let told = cx.status().condition(ACCEPTED).map(|told| told.reason.clone());
     match told.as_deref() {
         // Told by a later part of the step, which takes it back.
-        Some(NO_TARGET | UNUSABLE_METRIC) => Ok(()),
+        Some(NO_TARGET | NO_SOURCE | UNUSABLE_METRIC) => Ok(()),
         _ if !cx.legacy.is_empty() => name_translations(cx),
         Some(reason) => take_back(cx, reason),
         None => Ok(()),
@@ -182,24 +183,11 @@ fn beyond(provider: &routes::Provider, canary: &Canary) -> Vec<String> {
             spec.target_ref.name
         ));
     }
+    let missing = can.missing(canary).into_iter();
+    found.extend(missing.map(|(path, why)| format!("spec.{path}: the provider is {name}, and {why}; remove it")));
     let Some(analysis) = canary.spec.analysis.as_ref().filter(|_| !canary.spec.skips_analysis()) else {
         return found;
     };
-    if !analysis.matches.is_empty() && !can.ab {
-        found.push(format!(
-            "spec.analysis.match: provider {name} cannot tell requests apart, so there is no A/B testing; remove it"
-        ));
-    }
-    if analysis.session_affinity.is_some() && !can.affinity {
-        found.push(format!(
-            "spec.analysis.sessionAffinity: this version does not support it with provider {name}; remove it"
-        ));
-    }
-    if analysis.mirror == Some(true) && !can.mirror {
-        found.push(format!(
-            "spec.analysis.mirror: requests cannot be mirrored with provider {name}; remove it"
-        ));
-    }
     if analysis.mirror == Some(true) && analysis.strategy() == Strategy::AbTesting {
         found
             .push("spec.analysis.mirror: in an A/B test the chosen requests go to the canary itself; remove it".into());
@@ -219,7 +207,7 @@ pub(super) fn hold_while_suspended(cx: &mut Cx<'_>) -> Flow<()> {
             cx.say(texts::SUSPENDED.into());
             let message = "spec.suspend is true: nothing is read, corrected or advanced.".to_owned();
             let draft = cx.draft().without(HELD).condition(HELD, "True", SUSPENDED, message);
-            cx.save("hold", "suspended", draft, after(cx.now, super::context::IDLE_RESYNC))
+            cx.save("hold", "suspended", draft, after(cx.now, IDLE_RESYNC))
         }
         (false, true) => cx.save("resume", "no longer suspended", cx.draft().without(HELD), cx.now),
     };
@@ -228,13 +216,15 @@ pub(super) fn hold_while_suspended(cx: &mut Cx<'_>) -> Flow<()> {
 
 /// Say in the status that this generation has been seen: GitOps tools wait for it (kstatus). Nothing has moved.
 pub(super) fn observe(cx: &Cx<'_>, why: &str) -> Done {
-    let wake = after(cx.now, super::context::IDLE_RESYNC);
+    let wake = after(cx.now, IDLE_RESYNC);
     cx.save("observe", why, cx.draft().unmoved(), wake)
 }
 
-/// Add or remove the finalizer as `revertOnDeletion` says, by a patch of the metadata alone (W-49).
+/// Add or remove the finalizer as `revertOnDeletion` says, or `-revert-on-deletion` where it says nothing (W-18), by a patch of the
+/// metadata alone (W-49).
 pub(super) fn keep_finalizer(cx: &mut Cx<'_>) -> Flow<()> {
-    let wanted = cx.canary.spec.revert_on_deletion == Some(true);
+    let asked = cx.canary.spec.revert_on_deletion;
+    let wanted = asked.unwrap_or(cx.settings.revert_on_deletion);
     let write = finalizer_write(cx, wanted);
     cx.write([write]).map(drop)
 }

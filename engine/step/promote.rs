@@ -2,12 +2,13 @@
 
 use crds::Phase;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Cx, Flow,
-    begin::wait_until_due,
+    begin::{self, wait_until_due},
     configs::{self, Configs},
+    context::after,
     ensure::{self, Release, Target},
     pods, rollback, rollout, scaler, texts,
 };
@@ -21,6 +22,9 @@ use crate::{
     status::HELD,
     workloads::{self, Projection},
 };
+
+/// How long a ready primary waits for its scaler to bring it to the floor: four periods of Kubernetes' HPA controller (15 s each).
+const SCALER_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Make the primary with the copies of its configs.
 pub(super) fn create_primary(cx: &mut Cx<'_>, target: &Target, at: &ObjectRef, configs: &Configs) -> Flow<Arc<Value>> {
@@ -54,6 +58,11 @@ pub(super) fn renew_first(cx: &mut Cx<'_>, target: &Target, configs: &Configs, p
 /// analysed (W-5): `restart_on_change` ran on the same view.
 pub(super) fn begin(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
     cx.say(texts::copying(&cx.target_name(), &primary_name(cx)));
+    if release.split.canary > 0 {
+        let served = release.target.workload.replicas(&release.target.object);
+        let floor = scaler::raise(cx, served);
+        cx.write([floor])?;
+    }
     copy_to_primary(cx, release)?;
     Ok(enter(cx, "the analysis is complete"))
 }
@@ -128,15 +137,20 @@ fn projected<'p>(cx: &Cx<'p>, target: &'p Target, configs: &'p Configs) -> Proje
     }
 }
 
-/// The primary rolls. When it is ready it gets its traffic back, at once or in steps.
+/// The primary rolls. When it is ready it gets its traffic back, at once or in steps. At once, too, when the target has moved on: its
+/// pods roll to what nobody has analysed (W-6). The further revision gets its own run after this one.
 pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
-    if cx.now < cx.due() {
+    let has_moved_on = begin::has_moved_on(cx, release);
+    if cx.now < cx.due() && !has_moved_on {
         return Ok(wait_until_due(cx, "the primary gets an interval to roll"));
     }
     if let Some(done) = wait_for_primary(cx, release)? {
         return Ok(done);
     }
-    scaler::sync(cx)?;
+    scaler::sync_raised(cx)?;
+    if let Some(done) = wait_for_capacity(cx, release) {
+        return Ok(done);
+    }
     cx.checked();
     cx.measure(Measure::Status(cx.phase));
     if !release.provider.capabilities.weights || release.split.canary == 0 {
@@ -146,7 +160,7 @@ pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         .analysis()
         .step_weight_promotion
         .and_then(crds::Number::whole)
-        .filter(|step| *step > 0);
+        .filter(|step| *step > 0 && !has_moved_on);
     let primary = step.map_or(100, |step| (release.split.primary + step).min(100));
     let canary = 100 - primary;
     if step.is_none() {
@@ -167,6 +181,23 @@ pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         draft,
         cx.in_an_interval(),
     ))
+}
+
+/// The primary's scaler has a floor that it may not have reached yet: a scaler acts within its period. One that does not act at all
+/// holds up nothing for long, as there is a ready primary.
+fn wait_for_capacity(cx: &mut Cx<'_>, release: &Release) -> Option<Done> {
+    let floor = scaler::floor(cx).filter(|_| release.split.canary > 0)?;
+    let has = release.target.workload.replicas(&release.primary);
+    let entered = cx.status().last_transition_time.max(cx.watched_since);
+    let end = after(entered.unwrap_or(cx.now), SCALER_PATIENCE);
+    if has >= floor || cx.now >= end {
+        return None;
+    }
+    let message = format!("{} has {has} of the {floor} pods that served", primary_name(cx));
+    cx.say(message.clone());
+    let mut done = cx.wake_in("wait", message, cx.interval());
+    done.wake = done.wake.map(|wake| wake.min(end));
+    Some(done)
 }
 
 fn finalise(cx: &Cx<'_>, why: &str) -> Done {
@@ -212,6 +243,7 @@ pub(super) fn finalising(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         cx.checked();
         return Ok(cx.wake_in("finalise", "foreign weights are taken back", cx.interval()));
     }
+    scaler::sync(cx)?;
     succeed(cx, release, false)
 }
 

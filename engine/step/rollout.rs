@@ -1,11 +1,11 @@
 //! One check of a run: wait for its time, wait for the pods, look at hooks and metrics, and make one move.
 
-use crds::{Phase, analysis::Strategy};
+use crds::{Condition, Phase, analysis::Strategy};
 
 use super::{
     Cx, Flow, analysis, begin,
     ensure::{self, Release},
-    gates, pods, promote, rollback,
+    gates, outage, pods, promote, rollback,
     strategy::{self, Move},
     texts,
 };
@@ -14,13 +14,11 @@ use crate::{
     readiness::Readiness,
     routes::{Capabilities, Split},
     seam::{Done, Measure},
-    status::{Draft, HELD},
+    status::{Draft, GATEWAY_NOT_ACCEPTED, HELD},
 };
 
 /// Reason of condition `Held` while confirm-traffic-increase is closed.
 const TRAFFIC_GATE: &str = "TrafficIncreaseGate";
-/// Reason of condition `Held` while the gateway does not take the route over.
-const GATEWAY: &str = "GatewayNotAccepted";
 
 /// Progressing and WaitingPromotion.
 pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
@@ -44,7 +42,7 @@ pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
         return Ok(done);
     }
     if let Err(unready) = ensure::accepted(cx, release)? {
-        return Ok(hold_for_gateway(cx, unready));
+        return hold_for_gateway(cx, unready);
     }
     cx.checked();
     cx.measure(Measure::Status(cx.phase));
@@ -206,28 +204,41 @@ fn count(cx: &Cx<'_>, iteration: i64) -> Done {
 }
 
 /// The gateway has not taken the route over: nothing that it would be asked to share can be judged. No reason for a rollback, which
-/// it would not take over either (RM-11).
-fn hold_for_gateway(cx: &mut Cx<'_>, unready: String) -> Done {
-    cx.warn(unready.clone());
-    if is_held(cx, GATEWAY) {
+/// it would not take over either (RM-11); after the deadline the run ends where it is. Behind a closed promotion gate it may last.
+fn hold_for_gateway(cx: &mut Cx<'_>, unready: String) -> Flow<Done> {
+    if let Some(held) = held_by(cx, GATEWAY_NOT_ACCEPTED) {
+        let end = pods::end_of_patience_since(cx, held.last_transition_time);
+        let is_bounded = cx.phase != Phase::WaitingPromotion;
+        cx.warn(unready.clone());
+        if is_bounded && cx.now >= end {
+            return Err(outage::stuck(cx, &unready));
+        }
         // The pods are ready: the time behind a gateway is not a time of waiting for them.
         cx.checked();
-        return cx.wake_in("blocked", unready, cx.interval());
+        let mut done = cx.wake_in("blocked", unready, cx.interval());
+        done.wake = done.wake.map(|wake| if is_bounded { wake.min(end) } else { wake });
+        return Ok(done);
     }
+    cx.warn(unready.clone());
     let draft = cx
         .draft()
         .without(HELD)
-        .condition(HELD, "True", GATEWAY, unready.clone());
-    cx.save("blocked", unready, draft, cx.in_an_interval())
+        .condition(HELD, "True", GATEWAY_NOT_ACCEPTED, unready.clone());
+    Ok(cx.save("blocked", unready, draft, cx.in_an_interval()))
+}
+
+fn held_by(cx: &Cx<'_>, reason: &str) -> Option<Condition> {
+    let held = cx.status().condition(HELD).cloned();
+    held.filter(|held| held.reason == reason)
 }
 
 fn is_held(cx: &Cx<'_>, reason: &str) -> bool {
-    cx.status().condition(HELD).is_some_and(|held| held.reason == reason)
+    held_by(cx, reason).is_some()
 }
 
 /// A draft for a run whose route the gateway has taken over.
 pub(super) fn accepted_draft(cx: &Cx<'_>) -> Draft {
-    if is_held(cx, GATEWAY) {
+    if is_held(cx, GATEWAY_NOT_ACCEPTED) {
         return cx.draft().without(HELD);
     }
     cx.draft()
@@ -247,7 +258,7 @@ fn hold_traffic(cx: &mut Cx<'_>, closed: &gates::Closed) -> Done {
 /// The promotion is held. Weight and iterations stay as they are, so the status tells the truth (W-23).
 fn hold_promotion(cx: &mut Cx<'_>, closed: &gates::Closed) -> Done {
     if cx.phase == Phase::WaitingPromotion {
-        if is_held(cx, GATEWAY) {
+        if is_held(cx, GATEWAY_NOT_ACCEPTED) {
             let draft = accepted_draft(cx);
             return cx.save("hold", "the route is accepted again", draft, cx.in_an_interval());
         }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     objects::kinds,
     readiness::Readiness,
-    routes::{self, Context},
+    routes::{self, Context, Flags},
     seam::{Done, Event, Seen, Write},
     services::{self, Role},
     status::PROMOTED,
@@ -160,7 +160,9 @@ fn revert_route(cx: &mut Cx<'_>) -> Flow<()> {
         canary: cx.canary,
         current: seen.iter().map(|seen| seen.present().map(|object| &**object)).collect(),
         selector_key: None,
+        selector_value: None,
         entropy: cx.entropy,
+        flags: Flags::of(cx.settings),
     };
     for write in provider.reverts(&context) {
         attempt(cx, Some(write))?;

@@ -20,7 +20,7 @@ pub struct Args {
     /// URL of the API server; overrides the kubeconfig.
     #[arg(long, default_value = "", hide_default_value = true)]
     pub master: String,
-    /// Path to the kubeconfig of the cluster that holds the routing objects (comes with a later version).
+    /// Path to the kubeconfig of the cluster that holds the routing objects.
     #[arg(long, default_value = "", hide_default_value = true)]
     pub kubeconfig_service_mesh: String,
     /// Prometheus of the builtin metrics.
@@ -80,10 +80,10 @@ pub struct Args {
     /// Labels that are tried, in order, as pod selector.
     #[arg(long, default_value = "app,name,app.kubernetes.io/name")]
     pub selector_labels: String,
-    /// Prefix of NGINX annotations (comes with the NGINX provider).
+    /// Prefix of the NGINX controller's annotations.
     #[arg(long, default_value = "nginx.ingress.kubernetes.io")]
     pub ingress_annotations_prefix: String,
-    /// Ingress class of Contour proxies (comes with the Contour provider).
+    /// Ingress class of Contour's proxies.
     #[arg(long, default_value = "")]
     pub ingress_class: String,
     /// Run only while holding the lease, so that several replicas can stand by.
@@ -101,6 +101,9 @@ pub struct Args {
     /// Refuse references to other namespaces.
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = truth)]
     pub no_cross_namespace_refs: bool,
+    /// Give a deleted Canary's target its pods and its traffic back, unless spec.revertOnDeletion is false. Flagger has no such flag.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = truth)]
+    pub revert_on_deletion: bool,
     /// Shortest interval between two checks. Only tests and demos lower it.
     #[arg(long, default_value = "10s", value_parser = duration, hide = true)]
     pub interval_floor: Duration,
@@ -217,6 +220,11 @@ impl Args {
             include_label_prefixes: list(&self.include_label_prefix),
             config_tracking: self.enable_config_tracking,
             no_cross_namespace_refs: self.no_cross_namespace_refs,
+            ingress_annotations_prefix: self.ingress_annotations_prefix.clone(),
+            ingress_class: self.ingress_class.clone(),
+            revert_on_deletion: self.revert_on_deletion,
+            // Known when both clusters are.
+            mesh_apart: false,
             cluster_name: self.cluster_name.clone(),
             event_webhook: environment.or("EVENT_WEBHOOK_URL", &self.event_webhook),
             global_alerts: self.global_alerts(environment),
@@ -262,18 +270,6 @@ impl Args {
         } else {
             &self.namespace
         }
-    }
-
-    /// Flags that were given and that this version does not act on yet.
-    pub(super) fn without_effect(&self) -> Vec<&'static str> {
-        let mut names = Vec::new();
-        if !self.kubeconfig_service_mesh.is_empty() {
-            names.push("-kubeconfig-service-mesh");
-        }
-        if !self.ingress_class.is_empty() {
-            names.push("-ingress-class");
-        }
-        names
     }
 }
 

@@ -11,6 +11,7 @@ use actors::{
     metrics, notifier,
     notifier::{Flush, Notifier, Parts as NotifierParts},
     outbound::{self, Outbound},
+    places::Places,
     records::{EventSink, KubeEvents},
     router::Router,
     series::Series,
@@ -21,9 +22,8 @@ use actors::{
 use anyhow::{Context as _, anyhow, bail};
 use engine::Settings;
 use futures::FutureExt;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
-    Api, Client, Config,
+    Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use std::{sync::Arc, time::Duration};
@@ -42,6 +42,10 @@ use super::{
 
 /// Time that running steps get to finish at shutdown: one API call with its deadline of 20 s, and a little more.
 const RETIRE_WAIT: Duration = Duration::from_secs(25);
+/// Where our resources are served.
+const RESOURCES_IN: &str = "flagger.app/v1beta1";
+/// Our resources, all of which are needed.
+const RESOURCES: [&str; 3] = ["canaries", "metrictemplates", "alertproviders"];
 /// Time that events and alerts get at shutdown.
 const FLUSH_WAIT: Duration = Duration::from_secs(5);
 
@@ -50,7 +54,7 @@ pub struct Parts {
     /// Tasks, clocks and chance.
     pub world: World,
     /// Kubernetes.
-    pub client: Client,
+    pub places: Places,
     /// Everybody else.
     pub outbound: Outbound,
     /// Settings that decisions depend on.
@@ -83,9 +87,6 @@ pub fn main(args: Args) -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow!("another TLS provider is installed already"))?;
-    for flag in args.without_effect() {
-        tracing::warn!(flag, "this flag is not acted on by this version");
-    }
     let io = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("aviary-io")
@@ -100,16 +101,18 @@ async fn serve(args: Args, io: tokio::runtime::Handle) -> anyhow::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let arbiters = (0..cores).map(|_| actix::Arbiter::new().handle()).collect();
     let world = World::threads(io.clone(), arbiters);
-    let settings = args.settings(&Environment::read());
+    let mut settings = args.settings(&Environment::read());
     check_metrics_server(&settings)?;
     let config = connection(&args).await?;
-    let client = io.spawn(async move { connect(config).await }).await??;
+    let mesh = connection_of_mesh(&args, &config).await?;
+    settings.mesh_apart = mesh.is_some();
+    let places = io.spawn(async move { connect(config, mesh).await }).await??;
 
     let (stop_election, election_stops) = oneshot::channel::<()>();
-    let (claim, mut ended) = elect(&args, &world, &client, election_stops)?;
+    let (claim, mut ended) = elect(&args, &world, places.own(), election_stops)?;
     let prepared = Prepared::start(Parts {
         world: world.clone(),
-        client,
+        places,
         outbound: outbound::production(),
         settings,
         namespace: Some(args.namespace.clone()).filter(|namespace| !namespace.is_empty()),
@@ -201,23 +204,44 @@ async fn connection(args: &Args) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Make the client and see that our resources are registered.
-async fn connect(config: Config) -> anyhow::Result<Client> {
+/// The cluster of the mesh, if it is another one: the same API server under two files is one cluster, as with the peer.
+async fn connection_of_mesh(args: &Args, own: &Config) -> anyhow::Result<Option<Config>> {
+    let path = &args.kubeconfig_service_mesh;
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let file = Kubeconfig::read_from(path).with_context(|| format!("-kubeconfig-service-mesh {path}"))?;
+    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+    Ok(Some(config).filter(|mesh| mesh.cluster_url.authority() != own.cluster_url.authority()))
+}
+
+/// Make the clients and see that our resources are served. Discovery is open to every account, so that an account with rights in one
+/// namespace only can look, too (DP-7).
+async fn connect(config: Config, mesh: Option<Config>) -> anyhow::Result<Places> {
     let client = Client::try_from(config)?;
-    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
-    for name in [
-        "canaries.flagger.app",
-        "metrictemplates.flagger.app",
-        "alertproviders.flagger.app",
-    ] {
-        match crds.get_opt(name).await {
-            Ok(Some(_)) => {}
-            Ok(None) => bail!("{name} is not registered; run `aviary crds | kubectl apply --server-side -f -`"),
-            // Without the right to look it up, the watches will tell.
-            Err(error) => tracing::warn!(%error, crd = name, "cannot see whether it is registered"),
+    are_registered(&client).await?;
+    match mesh {
+        Some(mesh) => Ok(Places::apart(client, Client::try_from(mesh)?)),
+        None => Ok(client.into()),
+    }
+}
+
+async fn are_registered(client: &Client) -> anyhow::Result<()> {
+    let served = match client.list_api_group_resources(RESOURCES_IN).await {
+        Ok(list) => list.resources,
+        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+        Err(error) => {
+            // The watches will tell.
+            tracing::warn!(%error, "cannot see whether our resources are registered");
+            return Ok(());
+        }
+    };
+    for name in RESOURCES {
+        if !served.iter().any(|resource| resource.name == name) {
+            bail!("{name}.flagger.app is not registered; run `aviary crds | kubectl apply --server-side -f -`");
         }
     }
-    Ok(client)
+    Ok(())
 }
 
 // === impl Prepared ===
@@ -227,7 +251,7 @@ impl Prepared {
     pub async fn start(parts: Parts) -> anyhow::Result<Self> {
         let Parts {
             world,
-            client,
+            places,
             outbound,
             settings,
             namespace,
@@ -238,10 +262,10 @@ impl Prepared {
         let series = Arc::new(Series::new(env!("CARGO_PKG_VERSION"), &settings.mesh_provider)?);
         let desk = Desk::default();
         let fleet: Arc<dyn Fleet> = Arc::new(desk.clone());
-        let caches = Caches::start(&world, &client, namespace.as_deref(), &fleet);
-        let cluster = Cluster::new(client.clone(), world.clone(), claim.guard(&world), tally(&series));
+        let caches = Caches::start(&world, &places, namespace.as_deref(), &fleet);
+        let cluster = Cluster::new(places.clone(), world.clone(), claim.guard(&world), tally(&series));
         let router = Router::start(&world, cluster.clone()).await?;
-        let sink: Arc<dyn EventSink> = Arc::new(KubeEvents::new(client));
+        let sink: Arc<dyn EventSink> = Arc::new(KubeEvents::new(places.own().clone()));
         let notifier = notifier::start(NotifierParts {
             world: world.clone(),
             settings: settings.clone(),
@@ -261,6 +285,12 @@ impl Prepared {
             cluster: Some(cluster),
         };
         let queries = metrics::start_with(&world, &outbound, reach);
+        series.watch_mail("hooks", hooks.meter());
+        series.watch_mail("queries", queries.meter());
+        series.watch_mail("notices", notifier.notify.meter());
+        for (mail, meter) in router.meters() {
+            series.watch_mail(mail, meter);
+        }
         let tools = Tools {
             world,
             settings,

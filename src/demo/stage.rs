@@ -86,7 +86,7 @@ impl Stage {
         let at_metrics = Server::start(&metrics, metrics::serve).context("the metrics server cannot be started")?;
         let prepared = Prepared::start(Parts {
             world: world.clone(),
-            client: sandbox.client(),
+            places: sandbox.client().into(),
             outbound: server::outbound(client.clone()),
             settings: Settings {
                 mesh_provider: cast::PROVIDER.into(),

@@ -1,8 +1,8 @@
 //! `/metrics` of the k6 webhook: the peer's names (k6-webhook.md 8), and ours for results.
 
+use actors::catalogue::Catalogue;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-    process_collector::ProcessCollector,
+    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, process_collector::ProcessCollector,
 };
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const TESTS: [f64; 8] = [1.0, 5.0, 15.0, 30.0, 60.0, 180.0, 600.0, 3600.0];
 
 /// All series.
 pub(super) struct Series {
-    registry: Registry,
+    catalogue: Catalogue,
     /// Answers of `/launch-test`.
     pub(super) answers: IntCounterVec,
     max: IntGauge,
@@ -28,7 +28,7 @@ impl Series {
     /// Register everything.
     pub(super) fn new(max: usize) -> Result<Self, prometheus::Error> {
         let series = Self {
-            registry: Registry::new(),
+            catalogue: Catalogue::default(),
             answers: IntCounterVec::new(
                 Opts::new("launch_requests_total", "Answers of /launch-test, by code."),
                 &["code"],
@@ -68,7 +68,7 @@ impl Series {
             Box::new(build),
             Box::new(ProcessCollector::for_self()),
         ] {
-            series.registry.register(collector)?;
+            series.catalogue.keep(collector)?;
         }
         Ok(series)
     }
@@ -89,10 +89,9 @@ impl Series {
     /// The text of `/metrics`.
     pub(super) fn render(&self, free: usize) -> String {
         self.free.set(i64::try_from(free).unwrap_or(i64::MAX));
-        let mut text = Vec::new();
-        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
-            tracing::error!(%error, "series cannot be written");
-        }
-        String::from_utf8(text).unwrap_or_default()
+        self.catalogue.text()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,9 @@ pub(super) struct Gate {
     /// The only revision that it is open for; empty: all.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) checksum: String,
+    /// Whether the first revision that asks becomes the only one. An approval need not name it then, and still is for one release.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) once: bool,
     /// When it closes by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<Timestamp>,
@@ -72,6 +75,8 @@ pub(super) struct Change {
     pub(super) open: bool,
     /// Bound to this revision; empty: to none.
     pub(super) checksum: String,
+    /// Bound to the first revision that asks.
+    pub(super) once: bool,
     /// For so long.
     pub(super) lasting: Option<Duration>,
     /// By whom.
@@ -89,6 +94,19 @@ impl Book {
         gate.open && in_time && fits
     }
 
+    /// A canary asks: whether the gate is open, and whether this use has changed it. A controller asks again when it could not act on the
+    /// answer, so the revision that was let through once stays so; without a checksum there is nothing to know it by, and it closes.
+    pub(super) fn pass(&mut self, name: &Name, checksum: &str, now: Timestamp) -> (bool, bool) {
+        let open = self.is_open(name, checksum, now);
+        let Some(gate) = self.0.get_mut(name).filter(|gate| open && gate.once) else {
+            return (open, false);
+        };
+        gate.once = false;
+        gate.open = !checksum.is_empty();
+        checksum.clone_into(&mut gate.checksum);
+        (true, true)
+    }
+
     /// Open or close.
     pub(super) fn change(&mut self, change: &Change, now: Timestamp) {
         let lasting = change
@@ -97,6 +115,7 @@ impl Book {
         let gate = Gate {
             open: change.open,
             checksum: change.checksum.clone(),
+            once: change.once,
             until: lasting.and_then(|lasting| now.checked_add(lasting).ok()),
             changed: Some(now),
             by: change.by.clone(),

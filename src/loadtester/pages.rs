@@ -127,7 +127,11 @@ pub(super) fn html(views: &Views, gates: &[Line]) -> String {
             Cell::Text(switch.to_owned()),
             Cell::Text(format!("{}/{}", line.name.namespace, line.name.canary)),
             Cell::Text(state.to_owned()),
-            Cell::Text(line.gate.checksum.clone()),
+            Cell::Text(if line.gate.once {
+                "the first that asks".to_owned()
+            } else {
+                line.gate.checksum.clone()
+            }),
             Cell::Text(line.gate.until.map(whole_secs).unwrap_or_default()),
             Cell::Text(line.gate.changed.map(whole_secs).unwrap_or_default()),
             Cell::Text(line.gate.by.clone()),

@@ -1,9 +1,7 @@
 //! `/metrics` of the load tester (LT-17). `aviary_load_*` are written while a load runs, so that a MetricTemplate can judge it.
 
-use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-    process_collector::ProcessCollector,
-};
+use actors::catalogue::Catalogue;
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, process_collector::ProcessCollector};
 use std::{collections::BTreeSet, time::Duration};
 
 use super::task::Canary;
@@ -19,7 +17,7 @@ const CANARIES_MAX: usize = 500;
 
 /// All series.
 pub(super) struct Series {
-    registry: Registry,
+    catalogue: Catalogue,
     /// Tasks by type and result.
     pub(super) tasks: IntCounterVec,
     /// Requests that were refused, by status.
@@ -40,7 +38,7 @@ impl Series {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let canary = ["namespace", "name"];
         let series = Self {
-            registry: Registry::new(),
+            catalogue: Catalogue::default(),
             tasks: IntCounterVec::new(
                 Opts::new("aviary_loadtester_tasks_total", "Tasks that ended, by type and result."),
                 &["type", "result"],
@@ -90,7 +88,7 @@ impl Series {
             Box::new(series.latencies.clone()),
             Box::new(ProcessCollector::for_self()),
         ] {
-            series.registry.register(collector)?;
+            series.catalogue.keep(collector)?;
         }
         Ok(series)
     }
@@ -120,10 +118,9 @@ impl Series {
 
     /// The text of `/metrics`.
     pub(super) fn render(&self) -> String {
-        let mut text = Vec::new();
-        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
-            tracing::error!(%error, "series cannot be written");
-        }
-        String::from_utf8(text).unwrap_or_default()
+        self.catalogue.text()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,6 +109,33 @@ impl Storage {
         }
     }
 
+    /// A canary asks whether a gate is open; an opening for one use is used, and that is stored before the answer.
+    pub(super) async fn pass(&self, world: &World, name: &Name, checksum: &str) -> Result<bool, Trouble> {
+        match self {
+            Self::Memory(book) => Ok(book.lock().pass(name, checksum, world.now()).0),
+            Self::File { path, book } => {
+                let mut book = book.lock();
+                let mut next = book.clone();
+                let (open, is_used) = next.pass(name, checksum, world.now());
+                if is_used {
+                    write_file(path, &next.write())?;
+                    *book = next;
+                }
+                Ok(open)
+            }
+            Self::Shared { api, name: held_by } => {
+                for _ in 0..TRIES {
+                    let (held, mut book) = within(read_shared(api, held_by)).await?;
+                    let (open, is_used) = book.pass(name, checksum, world.now());
+                    if !is_used || within(write_shared(api, held_by, held, &book)).await? {
+                        return Ok(open);
+                    }
+                }
+                Err(Trouble::Conflict)
+            }
+        }
+    }
+
     /// Open or close a gate; done when it is stored.
     pub(super) async fn change(&self, world: &World, change: &Change) -> Result<(), Trouble> {
         match self {

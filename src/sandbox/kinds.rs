@@ -80,7 +80,7 @@ const NAMES: [(&str, &[&str], bool, bool); 11] = [
     (CRD_PLURAL, &["crd", "crds"], false, false),
 ];
 
-const CUSTOM: [Row; 7] = [
+const CUSTOM: [Row; 12] = [
     ("flagger.app", "v1beta1", "Canary", "canaries", true, true),
     (
         "flagger.app",
@@ -109,6 +109,18 @@ const CUSTOM: [Row; 7] = [
         true,
         true,
     ),
+    (
+        "traefik.io",
+        "v1alpha1",
+        "TraefikService",
+        "traefikservices",
+        true,
+        false,
+    ),
+    ("projectcontour.io", "v1", "HTTPProxy", "httpproxies", true, true),
+    ("apisix.apache.org", "v2", "ApisixRoute", "apisixroutes", true, true),
+    ("gateway.solo.io", "v1", "RouteTable", "routetables", true, false),
+    ("gloo.solo.io", "v1", "Upstream", "upstreams", true, false),
 ];
 
 /// The kinds of a fresh sandbox.

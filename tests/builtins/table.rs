@@ -233,8 +233,15 @@ fn ingresses() -> Vec<Row> {
             counter: "nginx_ingress_controller_requests",
             status: ("status", "200", "504"),
             durations: Durations::Summary("nginx_ingress_controller_response_duration_seconds"),
-            canary: |ns| text(&[("namespace", ns), ("ingress", "edge"), ("canary", "web-canary-80")]),
-            others: |ns| vec![text(&[("namespace", ns), ("ingress", "edge"), ("canary", "")])],
+            canary: |ns| {
+                let backend = format!("{ns}-web-canary-80");
+                text(&[("namespace", ns), ("ingress", "edge"), ("canary", &backend)])
+            },
+            others: |ns| {
+                let other = format!("{ns}-api-canary-80");
+                let of = |backend: &str| text(&[("namespace", ns), ("ingress", "edge"), ("canary", backend)]);
+                vec![of(""), of(&other)]
+            },
             ..envoy("nginx", 13.0)
         },
         Row {

@@ -33,6 +33,12 @@ pub(crate) fn scraping(folder: &Path, exporter: u16, log: &Path) -> (Process, St
     let scrape =
         "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: all, static_configs: [{targets: [\"127.0.0.1:";
     fs::write(&config, format!("{scrape}{exporter}\"]}}]}}]\n")).unwrap();
+    serving(folder, log)
+}
+
+/// A Prometheus with the `prometheus.yml` of this folder; gives its address, too.
+pub(crate) fn serving(folder: &Path, log: &Path) -> (Process, String) {
+    let config = folder.join("prometheus.yml");
     let port = free_port();
     let mut command = Command::new(binary());
     command.arg(format!("--config.file={}", config.display()));

@@ -80,16 +80,17 @@ impl Drop for Process {
 impl Controller {
     /// Start one, with more flags, and wait until its caches are filled.
     pub(crate) async fn start(lab: &Lab, name: &str, flags: &[&str]) -> Self {
-        let port = free_port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_aviary"));
-        command.args([
-            "controller",
-            "-mesh-provider=gatewayapi:v1",
-            "-log-level=info",
-            "-interval-floor=1s",
-        ]);
+        command.args(["controller", "-mesh-provider=gatewayapi:v1", "-log-level=info"]);
+        command.args(flags);
+        Self::launch(lab, name, command).await
+    }
+
+    /// Start this command line with what only a test needs, and wait until its caches are filled.
+    pub(crate) async fn launch(lab: &Lab, name: &str, mut command: Command) -> Self {
+        let port = free_port();
         command.arg("-kubeconfig").arg(lab.env("AVIARY_KUBECONFIG"));
-        command.arg(format!("-port={port}")).args(flags);
+        command.arg("-interval-floor=1s").arg(format!("-port={port}"));
         let mut controller = Self {
             process: Process::start(&mut command, &lab.log(name)),
             port,
@@ -111,6 +112,11 @@ impl Controller {
         )
         .await;
         controller
+    }
+
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Status and body of one of its pages; `None` if it does not listen.

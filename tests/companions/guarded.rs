@@ -87,3 +87,14 @@ async fn mutual_tls_lets_in_who_has_a_certificate() {
     .await;
     assert_eq!(call(&[]), "", "without a certificate there is no answer");
 }
+
+#[tokio::test]
+async fn the_status_of_a_failed_test_can_be_chosen() {
+    let failing = task("a", "bash", "echo no; exit 3");
+    for (flags, status) in [(vec![], 500), (vec!["-failure-status=424"], 424)] {
+        let tester = Companion::loadtester(&format!("status-{status}"), &flags, &[]).await;
+        let answer = tester.post("/", &failing).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.body, "command echo no; exit 3 failed: no\n: exit status 3");
+    }
+}

@@ -26,9 +26,19 @@ struct Script {
     hooks: BTreeMap<String, u16>,
     /// URL and body of every request.
     asked: Vec<(String, String)>,
+    /// How long an answer takes, by a part of the URL; a few milliseconds for others.
+    pauses: BTreeMap<String, Duration>,
     /// Decides which queries are not answered.
     fails: Option<Chance>,
+    /// Servers with a manner of their own, by the beginning of their URLs.
+    servers: BTreeMap<String, Manner>,
 }
+
+/// How long an answer takes when nothing else is said.
+const PAUSE: Duration = Duration::from_millis(3);
+
+/// How a server answers: how long it takes, and what comes of it.
+pub(crate) type Manner = (Duration, Result<Response, Trouble>);
 
 /// Draws whether something happens.
 pub(crate) type Chance = Box<dyn FnMut() -> bool + Send>;
@@ -46,15 +56,32 @@ impl Outside {
         self.0.lock().hooks.insert(url.to_owned(), status);
     }
 
+    /// From now on requests to URLs with this in them are answered after so long.
+    pub(crate) fn set_pause(&self, part: &str, pause: Duration) {
+        self.0.lock().pauses.insert(part.to_owned(), pause);
+    }
+
     /// From now on queries are refused when this says so.
     pub(crate) fn set_fails(&self, fails: Option<Chance>) {
         self.0.lock().fails = fails;
+    }
+
+    /// From now on every request to URLs that begin so is answered like this.
+    pub(crate) fn set_server(&self, url: &str, manner: Manner) {
+        self.0.lock().servers.insert(url.to_owned(), manner);
     }
 
     /// Number of requests to URLs that begin so.
     pub(crate) fn count(&self, url: &str) -> usize {
         let script = self.0.lock();
         script.asked.iter().filter(|(asked, _)| asked.starts_with(url)).count()
+    }
+
+    /// Bodies of the requests to URLs that begin so, in their order.
+    pub(crate) fn bodies(&self, url: &str) -> Vec<String> {
+        let script = self.0.lock();
+        let asked = script.asked.iter().filter(|(asked, _)| asked.starts_with(url));
+        asked.map(|(_, body)| body.clone()).collect()
     }
 
     /// Hash of all requests in their order.
@@ -66,7 +93,25 @@ impl Outside {
 
     pub(crate) fn service(&self) -> Outbound {
         let outside = self.clone();
-        outbound::scripted(move |request| (Duration::from_millis(3), Ok::<_, Trouble>(outside.answer(request))))
+        outbound::scripted(move |request| match outside.manner(request) {
+            Some(manner) => manner,
+            None => (outside.pause(request), Ok(outside.answer(request))),
+        })
+    }
+
+    fn pause(&self, request: &Request) -> Duration {
+        let script = self.0.lock();
+        let mut known = script.pauses.iter();
+        let slow = known.find(|(part, _)| request.url.contains(part.as_str()));
+        slow.map_or(PAUSE, |(_, pause)| *pause)
+    }
+
+    fn manner(&self, request: &Request) -> Option<Manner> {
+        let mut script = self.0.lock();
+        let mut known = script.servers.iter();
+        let manner = known.find(|(url, _)| request.url.starts_with(*url))?.1.clone();
+        script.asked.push((request.url.clone(), request.body.clone()));
+        Some(manner)
     }
 
     fn answer(&self, request: &Request) -> Response {

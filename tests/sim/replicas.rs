@@ -1,6 +1,7 @@
 //! Two replicas with leader election: at any time at most one writes (W-48).
 
 use actors::election::{Election, Ended, LEASE_DURATION, RENEW_DEADLINE};
+use engine::invariants::runs::one_writer;
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use parking_lot::Mutex;
@@ -89,6 +90,15 @@ fn client(stage: &Stage, writes: &Arc<Mutex<Vec<Timestamp>>>, cut: &Arc<AtomicBo
     Client::new(service, "default")
 }
 
+/// All writes in the order of time, with who made them.
+fn written(first: &Replica, second: &Replica) -> Vec<(Timestamp, &'static str)> {
+    let (one, other) = (first.writes.lock(), second.writes.lock());
+    let mut all: Vec<_> = one.iter().map(|at| (*at, "first")).collect();
+    all.extend(other.iter().map(|at| (*at, "second")));
+    all.sort();
+    all
+}
+
 fn seconds(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap()
 }
@@ -117,6 +127,7 @@ fn when_the_leader_is_killed_the_other_takes_over_after_the_lease() {
         let difference = (pause - seconds(LEASE_DURATION)).abs();
         assert!(difference <= seconds(RENEW_DEADLINE), "{pause:?}");
         assert!(first.last_write() <= killed);
+        assert_eq!(one_writer(&written(&first, &second), LEASE_DURATION), None);
         stage.reach("podinfo", &["Succeeded"]).await;
         assert_eq!(stage.end("podinfo"), End::good("podinfo"));
     });
@@ -134,6 +145,7 @@ fn a_leader_that_is_cut_off_writes_nothing_after_the_other_took_over() {
         stage.reach("podinfo", &["Succeeded"]).await;
         stage.wait(1200).await;
         assert!(first.last_write() <= cut, "{} > {cut}", first.last_write());
+        assert_eq!(one_writer(&written(&first, &second), LEASE_DURATION), None);
         assert_eq!(second.ended.get(), None);
         assert_eq!(stage.end("podinfo"), End::good("podinfo"));
     });

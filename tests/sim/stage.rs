@@ -1,6 +1,6 @@
 //! A cluster, a world outside, and controllers that can be started, stopped and killed.
 
-use actors::{election::Claim, world::World};
+use actors::{election::Claim, places::Places, world::World};
 use aviary::{
     controller::{Controller, Parts, Prepared},
     sandbox::{Sandbox, Settings as Cluster, kinds},
@@ -36,6 +36,7 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) sandbox: Sandbox,
     pub(crate) outside: Outside,
+    pub(crate) settings: Settings,
 }
 
 /// A running controller.
@@ -78,7 +79,15 @@ pub(crate) fn watched_step(input: Input<'_>) -> Step {
 
 impl Stage {
     fn new(seed: u64) -> Self {
-        let world = World::single(Timestamp::UNIX_EPOCH, seed);
+        Self::in_world(World::single(Timestamp::UNIX_EPOCH, seed))
+    }
+
+    /// Another cluster in the same world.
+    pub(crate) fn beside(&self) -> Self {
+        Self::in_world(self.world.clone())
+    }
+
+    fn in_world(world: World) -> Self {
         // The cluster's own tasks outlive a controller: they are not started in its set of tasks.
         let (clock, runtime) = (world.clone(), Handle::current());
         let sandbox = Sandbox::new(
@@ -94,6 +103,7 @@ impl Stage {
             world,
             sandbox,
             outside: Outside::default(),
+            settings: Settings::default(),
         }
     }
 
@@ -103,12 +113,22 @@ impl Stage {
             .await
     }
 
-    pub(crate) async fn start_with(&self, step: fn(Input<'_>) -> Step, client: kube::Client, claim: Claim) -> Life {
+    pub(crate) async fn start_with(
+        &self,
+        step: fn(Input<'_>) -> Step,
+        places: impl Into<Places>,
+        claim: Claim,
+    ) -> Life {
+        let places = places.into();
+        let settings = Settings {
+            mesh_apart: places.mesh().is_some(),
+            ..self.settings.clone()
+        };
         let parts = Parts {
             world: self.world.clone(),
-            client,
+            places,
             outbound: self.outside.service(),
-            settings: Settings::default(),
+            settings,
             namespace: None,
             claim: claim.clone(),
             step,

@@ -53,7 +53,7 @@ pub(crate) async fn play(world: World, user: Client, controller: Client, mark: &
     };
     let parts = Parts {
         world,
-        client: controller,
+        places: controller.into(),
         outbound: ground.outside(),
         settings: Settings {
             interval_floor: FLOOR,

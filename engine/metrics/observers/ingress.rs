@@ -18,13 +18,14 @@ pub(super) const TRAEFIK: Observer = Observer {
     cause_prefix: QUERY_FAILED,
 };
 
-/// Skipper: the route of the canary Ingress, in whose name only word characters are left.
+/// Skipper: the route of the canary Ingress, in whose name only word characters are left. Of several canaries on one Ingress the later ones
+/// have their Service in that name, too (RI-17).
 pub(super) const SKIPPER: Observer = Observer {
     name: "skipper",
     matches: |provider| provider == "skipper",
     select: |model| {
         let [namespace, ingress, service] = [&model.namespace, &model.ingress, &model.service].map(|name| words(name));
-        format!("route=~\"kube(ew)?_{namespace}__{ingress}_canary__.*__{service}_canary(_[0-9]+)?\"")
+        format!("route=~\"kube(ew)?_{namespace}__{ingress}_({service}_)?canary__.*__{service}_canary(_[0-9]+)?\"")
     },
     requests: "skipper_response_duration_seconds_bucket",
     only: "le=\"+Inf\"",
@@ -34,13 +35,14 @@ pub(super) const SKIPPER: Observer = Observer {
     cause_prefix: QUERY_FAILED,
 };
 
-/// NGINX: what went through the canary Ingress.
+/// NGINX: what went through the canary Ingress to this canary's Service. The peer counts the requests of all canaries on one Ingress (RI-17).
 pub(super) const NGINX: Observer = Observer {
     name: "nginx",
     matches: |provider| provider == "nginx",
     select: |model| {
         let Model { namespace, ingress, .. } = model;
-        format!("namespace=\"{namespace}\",ingress=\"{ingress}\",canary!=\"\"")
+        let [home, service] = [&model.namespace, &model.service].map(|name| quoted(name));
+        format!("namespace=\"{namespace}\",ingress=\"{ingress}\",canary=~\"({home}-)?{service}-canary-.+\"")
     },
     requests: "nginx_ingress_controller_requests",
     only: "",

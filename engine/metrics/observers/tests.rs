@@ -99,13 +99,13 @@ const RATES: [(&str, &str, &str, &str); 14] = [
     (
         "skipper",
         "skipper_response_duration_seconds_bucket",
-        "route=~\"kube(ew)?_prod__edge_canary__.*__web_canary(_[0-9]+)?\",le=\"+Inf\"",
+        "route=~\"kube(ew)?_prod__edge_(web_)?canary__.*__web_canary(_[0-9]+)?\",le=\"+Inf\"",
         "code!~\"5..\"",
     ),
     (
         "nginx",
         "nginx_ingress_controller_requests",
-        "namespace=\"prod\",ingress=\"edge\",canary!=\"\"",
+        "namespace=\"prod\",ingress=\"edge\",canary=~\"(prod-)?web-canary-.+\"",
         "status!~\"5.*\"",
     ),
     (

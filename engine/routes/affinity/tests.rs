@@ -23,7 +23,9 @@ fn context<'a>(canary: &'a Canary, live: Option<&'a Value>, entropy: u64) -> Con
         canary,
         current: vec![live],
         selector_key: None,
+        selector_value: None,
         entropy,
+        flags: crate::routes::Flags::default(),
     }
 }
 

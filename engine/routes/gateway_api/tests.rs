@@ -1,5 +1,6 @@
 //! Recorded shapes and routers-mesh.md 4, then properties against the defaults of the API server.
 
+mod adoption;
 mod affinity;
 mod answers;
 mod properties;
@@ -27,7 +28,9 @@ fn context<'a>(canary: &'a Canary, current: Option<&'a Value>) -> Context<'a> {
         canary,
         current: vec![current],
         selector_key: Some("app"),
+        selector_value: Some("app"),
         entropy: 7,
+        flags: crate::routes::Flags::default(),
     }
 }
 
@@ -137,39 +140,6 @@ fn apex_metadata() {
     assert_eq!(route["metadata"]["annotations"]["a"], "1");
     assert_eq!(route["spec"]["rules"][0]["backendRefs"][1]["name"], "shop-canary");
     assert_eq!(route["spec"]["rules"][0]["backendRefs"][1]["port"], 80);
-}
-
-/// Recorded scenario `service-adopted`.
-#[test]
-fn adopts_what_is_there() {
-    let canary = canary(&json!({}));
-    let mut live = stored(json!({
-        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
-        "metadata": {"name": "app", "namespace": NAMESPACE, "annotations": {"mine": "yes"}, "labels": {"theirs": "1"}},
-        "spec": {
-            "hostnames": ["old.example.com"], "unheardOf": 1,
-            "rules": [{"name": "old", "backendRefs": [{"name": "app", "port": 80}]}],
-        },
-    }));
-    assert_eq!(
-        observed(&context(&canary, Some(&live))),
-        Err(Unready::NoSplit("HTTPRoute app.test".into()))
-    );
-    let change = patch(&canary, &live, Split::PRIMARY).unwrap();
-    let expected = json!({
-        "metadata": {
-            "annotations": {"helm.toolkit.fluxcd.io/driftDetection": "disabled", "kustomize.toolkit.fluxcd.io/reconcile": "disabled"},
-            "labels": null,
-        },
-        "spec": {
-            "hostnames": ["app.example.com"],
-            "parentRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw", "namespace": "default"}],
-            "rules": [{"backendRefs": [backend("app-primary", 100), backend("app-canary", 0)], "matches": everything()}],
-        },
-    });
-    assert_eq!(change, expected);
-    tree::merge(&mut live, &change);
-    assert_eq!(patch(&canary, &live, Split::PRIMARY), None);
 }
 
 /// Recorded scenario `gatewayapi-features`.

@@ -34,7 +34,9 @@ fn context<'a>(canary: &'a Canary, current: &'a [Value]) -> Context<'a> {
         canary,
         current: seen,
         selector_key: Some("app"),
+        selector_value: Some("app"),
         entropy: 7,
+        flags: crate::routes::Flags::default(),
     }
 }
 

@@ -24,7 +24,9 @@ fn over<T>(phase: &str, service: &Value, ask: impl FnOnce(&Context<'_>) -> T) ->
         canary: &canary,
         current: vec![Some(service)],
         selector_key: None,
+        selector_value: None,
         entropy: 0,
+        flags: crate::routes::Flags::default(),
     })
 }
 
@@ -115,7 +117,9 @@ fn what_cannot_be_read_is_no_split() {
         canary: &canary,
         current: vec![None],
         selector_key: None,
+        selector_value: None,
         entropy: 0,
+        flags: crate::routes::Flags::default(),
     };
     assert_eq!(
         PROVIDER.writes(&nothing, Split::PRIMARY).unwrap(),

@@ -5,16 +5,9 @@ const MESH: Capabilities = Capabilities {
     weights: true,
     ab: true,
     mirror: true,
-    mirror_percentage: true,
-    affinity: true,
+    ..Capabilities::NONE
 };
-const PLAIN: Capabilities = Capabilities {
-    weights: false,
-    ab: false,
-    mirror: false,
-    mirror_percentage: false,
-    affinity: false,
-};
+const PLAIN: Capabilities = Capabilities::NONE;
 
 fn analysis(value: Value) -> Analysis {
     serde_json::from_value(value).unwrap()

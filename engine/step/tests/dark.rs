@@ -91,6 +91,34 @@ fn a_run_of_the_peer_goes_on_under_our_hash() {
     assert_clean(&model);
 }
 
+/// W-18: with `-revert-on-deletion` a deletion is safe unless the Canary says otherwise.
+#[test]
+fn a_deletion_is_reverted_by_default_where_the_flag_says_so() {
+    for (asked, reverts) in [(json!(null), true), (json!(true), true), (json!(false), false)] {
+        let mut model = model(&json!({"revertOnDeletion": asked}), "100", "0.2");
+        model.settings.revert_on_deletion = true;
+        assert!(model.run_until(&[Phase::Initialized], 10), "{:#?}", model.decisions);
+        let at = model.canary_at.clone();
+        let finalizers = model.get(&at).unwrap()["metadata"]["finalizers"].clone();
+        assert_eq!(
+            finalizers.as_array().is_some_and(|all| all.len() == 1),
+            reverts,
+            "{asked}"
+        );
+        if !reverts {
+            continue;
+        }
+        model.edit(&at, &json!({"metadata": {"deletionTimestamp": "2026-01-01T01:00:00Z"}}));
+        for _ in 0..10 {
+            model.settle();
+            model.step();
+            model.wait(10);
+        }
+        assert_eq!(replicas(&model, &target_at()), 1, "{asked}");
+        assert_clean(&model);
+    }
+}
+
 #[test]
 fn a_refused_revert_does_not_hold_up_a_deletion() {
     let mut model = released(&json!({"revertOnDeletion": true}));

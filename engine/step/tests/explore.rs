@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, rc::Rc};
 
 use super::users::unserved;
 use crate::{
-    invariants::overdue,
+    invariants::{overdue, runs},
     model::{End, Model},
 };
 use begin::begun;
@@ -68,7 +68,6 @@ const WORKING: Answers = Answers {
     gate: "open",
     metric: "100",
 };
-const ENDS: [Phase; 3] = [Phase::Initialized, Phase::Succeeded, Phase::Failed];
 
 fn disturbances(scenario: &Scenario) -> Vec<Move> {
     let mut moves = vec![
@@ -76,6 +75,8 @@ fn disturbances(scenario: &Scenario) -> Vec<Move> {
         Move::Image("app:1"),
         Move::Suspend(true),
         Move::Suspend(false),
+        Move::Spoil(true),
+        Move::Spoil(false),
         Move::Weights(70),
         Move::Gate("closed"),
         Move::Gate("promotion"),
@@ -92,6 +93,9 @@ fn disturbances(scenario: &Scenario) -> Vec<Move> {
     if scenario.target == "Knative" {
         // Target and route are one object, and each change of it is a revision of a new name.
         moves.retain(|step| !matches!(step, Move::DeleteRoute | Move::Image("app:1")));
+    }
+    if scenario.spec.get("autoscalerRef").is_some() {
+        moves.retain(|step| !matches!(step, Move::Spoil(_)));
     }
     moves.extend(scenario.moves);
     moves
@@ -229,6 +233,10 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
     if model.canary().spec.suspend == Some(true) {
         model.edit(&canary, &json!({"spec": {"suspend": false}}));
     }
+    let spoilt = model.canary().spec.autoscaler_ref;
+    if spoilt.is_some_and(|reference| reference.kind == "Unknown") {
+        model.edit(&canary, &json!({"spec": {"autoscalerRef": null}}));
+    }
     accept(&mut model, true);
     // A primary that its owner has scaled to zero stays so: that is no matter of a release.
     let primary = primary_of(&model);
@@ -270,18 +278,14 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
         }
         let rests = done.decision.verb == "idle";
         if rests {
-            assert!(
-                ENDS.contains(&model.phase()),
-                "rests in {}: {}",
-                model.phase(),
-                told(from)
-            );
+            assert_eq!(runs::came_to_an_end(model.phase()), None, "{}", told(from));
             map.good.extend(passed);
             return;
         }
         model.now = done.wake.unwrap_or(model.now).max(model.now);
     }
-    panic!("no end: {}\nthen, left alone: {:#?}", told(from), model.decisions);
+    let endless = runs::endless("the canary");
+    panic!("{endless:?}: {}\nthen, left alone: {:#?}", told(from), model.decisions);
 }
 
 /// L2: whatever the environment is, a step moves a phase that is overdue; one that met an obstacle may try again when it said it would.
@@ -382,6 +386,17 @@ searches! {
     ab_testing_holds_on_istio: "A/B, Istio",
     a_mirror_and_cookies_hold_on_gateway_api: "mirror and cookies, Gateway API",
     a_mirror_and_cookies_hold_on_istio: "mirror and cookies, Istio",
+    ingress_weights_hold_on_nginx: "one weight, nginx",
+    ingress_weights_hold_on_skipper: "one weight, skipper",
+    ingress_weights_hold_on_traefik: "one weight, traefik",
+    ingress_weights_hold_on_contour: "one weight, contour",
+    ingress_weights_hold_on_apisix: "one weight, apisix",
+    ingress_weights_hold_on_gloo: "one weight, gloo",
+    ingress_ab_testing_holds_on_nginx: "A/B, nginx",
+    ingress_ab_testing_holds_on_skipper: "A/B, skipper",
+    ingress_ab_testing_holds_on_contour: "A/B, contour",
+    ingress_ab_testing_holds_on_apisix: "A/B, apisix",
+    ingress_ab_testing_holds_on_gloo: "A/B, gloo",
     blue_green_holds_on_plain_kubernetes: "blue/green, plain Kubernetes",
     a_daemon_set_holds_under_disturbances: "DaemonSet",
     a_service_holds_under_disturbances: "Service",

@@ -25,12 +25,80 @@ pub(super) fn route_at() -> ObjectRef {
     kinds::HTTP_ROUTE.named(NAMESPACE, "app")
 }
 
-/// The object with the weights, whichever provider the canary has, and its list of rules with the list of backends in each.
-pub(super) fn weights_at(model: &Model) -> (ObjectRef, &'static str, &'static str) {
-    if model.canary().spec.provider.as_deref() == Some("istio") {
-        return (kinds::VIRTUAL_SERVICE.named(NAMESPACE, "app"), "http", "route");
+/// The object with the weights, whichever provider the canary has.
+pub(super) fn weights_at(model: &Model) -> ObjectRef {
+    match model.canary().spec.provider.as_deref().unwrap_or_default() {
+        "istio" => kinds::VIRTUAL_SERVICE.named(NAMESPACE, "app"),
+        "nginx" | "skipper" => kinds::INGRESS.named(NAMESPACE, "web-canary"),
+        "traefik" => kinds::TRAEFIK_SERVICE.named(NAMESPACE, "app"),
+        "contour" => kinds::HTTP_PROXY.named(NAMESPACE, "app"),
+        "apisix" => kinds::APISIX_ROUTE.named(NAMESPACE, "web-app-canary"),
+        "gloo" => kinds::ROUTE_TABLE.named(NAMESPACE, "app"),
+        _ => route_at(),
     }
-    (route_at(), "rules", "backendRefs")
+}
+
+/// Put this share into all pairs of backends, those for cookies included, and into annotations.
+pub(super) fn reweigh(route: &mut Value, share: i64) {
+    let annotations = route["metadata"]["annotations"].as_object_mut();
+    for (key, text) in annotations.into_iter().flatten() {
+        match key.as_str() {
+            "nginx.ingress.kubernetes.io/canary-weight" => *text = share.to_string().into(),
+            "zalando.org/backend-weights" => {
+                *text = json!({"app-primary": 100 - share, "app-canary": share})
+                    .to_string()
+                    .into();
+            }
+            _ => {}
+        }
+    }
+    pairs(&mut route["spec"], share);
+}
+
+fn pairs(value: &mut Value, share: i64) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(|field| pairs(field, share)),
+        Value::Array(list) => {
+            if let [primary, canary] = list.as_mut_slice()
+                && primary["weight"].is_number()
+                && canary["weight"].is_number()
+            {
+                primary["weight"] = (100 - share).into();
+                canary["weight"] = share.into();
+            }
+            list.iter_mut().for_each(|entry| pairs(entry, share));
+        }
+        _ => {}
+    }
+}
+
+/// `spec` on an ingress provider, and the user's own objects that it needs.
+pub(super) fn on_ingress(provider: &str, spec: &Value) -> Value {
+    let reference = |version: &str, kind: &str| json!({"apiVersion": version, "kind": kind, "name": "web"});
+    let mut all = json!({
+        "provider": provider,
+        "service": {"gatewayRefs": null, "hosts": null},
+        "ingressRef": reference("networking.k8s.io/v1", "Ingress"),
+        "routeRef": reference("apisix.apache.org/v2", "ApisixRoute"),
+    });
+    merge(&mut all, spec);
+    all
+}
+
+pub(super) fn ingress_sources() -> [(ObjectRef, Value); 2] {
+    let backend = json!({"service": {"name": "app", "port": {"number": 9898}}});
+    let ingress = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web", "namespace": NAMESPACE},
+        "spec": {"rules": [{"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}]},
+    });
+    let route = json!({
+        "apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute", "metadata": {"name": "web", "namespace": NAMESPACE},
+        "spec": {"http": [{"name": "main", "match": {"paths": ["/*"]}, "backends": [{"serviceName": "app", "servicePort": 9898}]}]},
+    });
+    [
+        (kinds::INGRESS.named(NAMESPACE, "web"), ingress),
+        (kinds::APISIX_ROUTE.named(NAMESPACE, "web"), route),
+    ]
 }
 
 pub(super) fn deployment() -> Value {
@@ -74,6 +142,10 @@ pub(super) fn canary(spec: &Value) -> Value {
 pub(super) fn model(spec: &Value, success: &'static str, seconds: &'static str) -> Model {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let mut model = Model::new(start, &canary(spec), [(target_at(), deployment())]);
+    let is_ingress = spec["ingressRef"].is_object();
+    for (at, object) in ingress_sources().into_iter().filter(|_| is_ingress) {
+        model.put(at, object);
+    }
     model.queries = Box::new(move |_, request| {
         let body = if request.url.contains("quantile") {
             vector(seconds)

@@ -13,11 +13,13 @@ use std::{
 
 use super::{fixture::*, users::unserved};
 use crate::{
+    ObjectRef, Settings,
+    configs::Digest,
     model::{End, Model, answer, vector},
     objects::kinds,
-    seam::Trouble,
+    seam::{Seen, Trouble, View},
     status::{ACCEPTED, HELD, STALLED},
-    step::refused,
+    step::{Input, refused},
     workloads::Workload,
 };
 use crds::Phase;
@@ -82,6 +84,19 @@ enum Outcome {
     Failed,
 }
 
+/// A cluster for a Canary that nobody can read.
+struct Nothing;
+
+impl View for Nothing {
+    fn object(&self, _: &ObjectRef) -> Seen {
+        Seen::Absent
+    }
+
+    fn digest(&self, _: &ObjectRef, _: &str) -> Option<Digest> {
+        None
+    }
+}
+
 /// Play one case.
 fn case(seed: u64, schema: &Value, good: &[Value]) -> Outcome {
     let mut chance = Chance(seed);
@@ -94,7 +109,18 @@ fn case(seed: u64, schema: &Value, good: &[Value]) -> Outcome {
         Err(unreadable) => {
             object["spec"] = Value::Null;
             let bare = crds::Canary::new("app", crds::CanarySpec::default());
-            let done = refused(&bare, &unreadable, start);
+            let input = Input {
+                canary: &bare,
+                legacy: &[],
+                view: &Nothing,
+                settings: &Settings::default(),
+                evidence: &[],
+                last_check: None,
+                watched_since: None,
+                now: start,
+                entropy: 7,
+            };
+            let done = refused(input, &unreadable);
             let told = done.status.as_ref().and_then(|status| status.condition(ACCEPTED));
             assert!(told.is_some_and(|told| told.status == "False"), "{unreadable}");
             return Outcome::Unreadable;
@@ -139,7 +165,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// The target that the spec names.
-fn target(canary: &crds::Canary) -> Option<(crate::ObjectRef, Value)> {
+fn target(canary: &crds::Canary) -> Option<(ObjectRef, Value)> {
     let reference = &canary.spec.target_ref;
     let workload = Workload::of(reference)?;
     let mut object = match workload {

@@ -3,7 +3,7 @@
 use super::fixture::*;
 use crate::{
     model::{Model, answer},
-    seam::Trouble,
+    seam::{Severity, Trouble},
 };
 use crds::Phase;
 use jiff::SignedDuration;
@@ -223,26 +223,32 @@ fn gateway_says(model: &mut Model, status: &str) {
     model.put(route_at(), route);
 }
 
+/// A run at 20 % whose gateway then refuses the route, and says so in the status.
+fn refused_by_its_gateway(spec: &Value, metrics: &'static str) -> Model {
+    let mut model = released_with(model(spec, metrics, "0.2"));
+    for _ in 0..60 {
+        if model
+            .get(&route_at())
+            .is_some_and(|route| route["spec"]["rules"][0]["backendRefs"][1]["weight"] == 20)
+        {
+            break;
+        }
+        model.run_until(&ENDS, 1);
+    }
+    gateway_says(&mut model, "False");
+    model.run_until(&ENDS, 5);
+    model
+}
+
 #[test]
 fn a_route_that_is_not_accepted_holds_the_run_and_says_since_when() {
     for metrics in ["100", "1"] {
-        let mut model = released_with(model(&json!({}), metrics, "0.2"));
-        for _ in 0..60 {
-            if model
-                .get(&route_at())
-                .is_some_and(|route| route["spec"]["rules"][0]["backendRefs"][1]["weight"] == 20)
-            {
-                break;
-            }
-            model.run_until(&ENDS, 1);
-        }
-        gateway_says(&mut model, "False");
-        model.run_until(&ENDS, 5);
+        let mut model = refused_by_its_gateway(&json!({}), metrics);
         let held = model.canary().status.unwrap().condition("Held").cloned().expect("held");
         assert_eq!(held.reason, "GatewayNotAccepted");
         assert!(held.message.as_deref().unwrap_or_default().contains("not accepted"));
         let writes = model.writes;
-        assert!(!model.run_until(&ENDS, 200), "no rollback (RM-11)");
+        assert!(!model.run_until(&ENDS, 40), "no rollback (RM-11)");
         assert_eq!(model.writes, writes, "told once in the status");
         let again = model.canary().status.unwrap().condition("Held").cloned();
         assert_eq!(again, Some(held));
@@ -251,6 +257,47 @@ fn a_route_that_is_not_accepted_holds_the_run_and_says_since_when() {
         assert_eq!(model.canary().status.unwrap().condition("Held"), None, "{metrics}");
         assert_clean(&model);
     }
+}
+
+#[test]
+fn a_gateway_that_refuses_for_too_long_ends_the_run_where_it_is() {
+    let mut model = refused_by_its_gateway(&json!({"progressDeadlineSeconds": 120}), "100");
+    let since = model
+        .canary()
+        .status
+        .unwrap()
+        .condition("Held")
+        .unwrap()
+        .last_transition_time;
+    assert!(model.run_until(&ENDS, 60), "{:#?}", model.decisions);
+    assert_eq!(model.now.duration_since(since.unwrap()).as_secs(), 120);
+    let status = model.canary().status.unwrap();
+    let told = status
+        .condition("Promoted")
+        .unwrap()
+        .message
+        .clone()
+        .unwrap_or_default();
+    assert!(
+        told.contains("not accepted") && told.contains("Pods and weights are left"),
+        "{told}"
+    );
+    assert_eq!((model.phase(), status.canary_weight), (Phase::Failed, 20));
+    assert_eq!(status.condition("Held"), None);
+    assert_eq!(
+        (replicas(&model, &primary_at()), replicas(&model, &target_at())),
+        (1, 1)
+    );
+    assert_eq!(model.alerts.last().map(|alert| alert.severity), Some(Severity::Error));
+    model.edit(&route_at(), &json!({"status": null}));
+    set_image(&mut model, "app:3");
+    assert!(model.run_until(&[Phase::Progressing], 10), "{:#?}", model.decisions);
+    finish(&mut model);
+    assert_eq!(
+        (model.phase(), image(&model, &primary_at())),
+        (Phase::Succeeded, "app:3".into())
+    );
+    assert_clean(&model);
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn list() -> (Vec<Mutant>, BTreeSet<String>) {
 
 /// Ids of the properties, as the invariants have them.
 fn properties() -> BTreeSet<String> {
-    let text = read("engine/invariants.rs");
+    let text = read("engine/invariants.rs") + &read("engine/invariants/runs.rs");
     let ids = text.lines().filter_map(|line| {
         let (_, value) = line.strip_prefix("pub const ")?.split_once(": &str = \"")?;
         Some(value.trim_end_matches("\";").to_owned())

@@ -76,6 +76,16 @@ fn what_the_provider_cannot_do_is_refused() {
     let both = with(json!({"match": tested, "mirror": true}));
     refused(&on("gatewayapi:v1", both.clone()), "analysis.mirror");
     refused(&on("istio", both), "analysis.mirror");
+    for provider in ["nginx", "traefik", "contour", "skipper", "apisix", "gloo"] {
+        let asked = on_ingress(provider, &json!({"analysis": affinity}));
+        refused(&asked, "analysis.sessionAffinity");
+    }
+    for provider in ["nginx", "traefik", "skipper", "apisix"] {
+        let asked = on_ingress(provider, &json!({"analysis": {"mirror": true}}));
+        refused(&asked, "analysis.mirror");
+    }
+    let asked = on_ingress("traefik", &json!({"analysis": with(json!({"match": tested}))}));
+    refused(&asked, "analysis.match");
     for (analysis, mention) in [
         (affinity, "analysis.sessionAffinity: it needs HTTP"),
         (json!({"mirror": true}), "analysis.mirror: it needs HTTP"),
@@ -88,6 +98,17 @@ fn what_the_provider_cannot_do_is_refused() {
     let mut spec = on("istio", json!({}));
     spec["service"] = json!({"delegation": true});
     refused(&spec, "service.delegation");
+}
+
+/// Options that a provider leaves out stop nothing; each run tells them once.
+#[test]
+fn what_has_no_effect_is_told_at_the_start_of_a_run() {
+    let mut model = released(&json!({"service": {"retries": {"attempts": 3}, "delegation": true, "timeout": "3s"}}));
+    finish(&mut model);
+    assert_eq!(model.phase(), Phase::Succeeded);
+    let told = "Without effect with the provider gatewayapi:v1: spec.service.retries, spec.service.delegation";
+    let warnings = model.events.iter().filter(|event| event.message == told);
+    assert_eq!(warnings.count(), 1);
 }
 
 #[test]
@@ -163,4 +184,173 @@ fn old_forms_are_served_and_their_new_form_is_named_once() {
     model.edit(&at, &json!({"spec": {"analysis": {"skipAnalysis": null}}}));
     model.step();
     assert_eq!(accepted(&model), None);
+}
+
+/// RI-28: while nothing runs the owner is told once, by a condition, too; a run is held, and its rollback is not (RI-27).
+#[test]
+fn a_missing_ingress_is_told_and_waited_for() {
+    let spec = on_ingress("nginx", &json!({}));
+    let mut model = model(&spec, "100", "0.2");
+    let [(at, ingress), _] = ingress_sources();
+    let told = |model: &Model| {
+        let events = model
+            .events
+            .iter()
+            .filter(|event| event.message.contains("Ingress web.test"));
+        events.count()
+    };
+    model.remove(&at);
+    assert!(!model.run_until(&[Phase::Initialized], 20));
+    assert_eq!(reason(&model.canary()).as_deref(), Some("RouteSourceNotFound"));
+    assert_eq!(told(&model), 1, "{:#?}", model.events);
+    model.put(at.clone(), ingress.clone());
+    assert!(model.run_until(&[Phase::Initialized], 30), "mending is enough");
+    assert_eq!(reason(&model.canary()), None);
+
+    // Lost while nothing runs.
+    model.put(
+        at.clone(),
+        json!({"metadata": {"name": "web", "namespace": NAMESPACE}, "spec": {"rules": [{"host": "a.test"}]}}),
+    );
+    for _ in 0..5 {
+        model.step();
+    }
+    assert_eq!(reason(&model.canary()).as_deref(), Some("RouteSourceNotFound"));
+    assert_eq!(told(&model), 2);
+    model.put(at.clone(), ingress.clone());
+    for _ in 0..2 {
+        model.step();
+    }
+    assert_eq!(reason(&model.canary()), None);
+
+    // Lost in a run.
+    set_image(&mut model, "app:2");
+    reach(&mut model, 20);
+    model.remove(&at);
+    model.run_until(&[Phase::Succeeded, Phase::Failed], 10);
+    let status = model.canary().status.unwrap();
+    assert_eq!((status.phase, status.canary_weight), (Phase::Progressing, 20));
+    assert!(status.condition("Held").is_some(), "{status:?}");
+    set_image(&mut model, "app:1");
+    finish(&mut model);
+    let copy = model.get(&weights_at(&model)).unwrap();
+    assert_eq!(
+        copy["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"],
+        "0"
+    );
+    assert_clean(&model);
+}
+
+/// A kind that is not installed is told like any other object that is missing.
+#[test]
+fn a_missing_kind_is_told_and_waited_for() {
+    let mut model = model(&on_ingress("contour", &json!({})), "100", "0.2");
+    model.uninstall(crate::objects::kinds::HTTP_PROXY);
+    assert!(!model.run_until(&[Phase::Initialized], 20));
+    assert_eq!(reason(&model.canary()).as_deref(), Some("RouteSourceNotFound"));
+    let told = model.events.iter().filter(|event| {
+        event
+            .message
+            .contains("HTTPProxy projectcontour.io/v1 is not installed")
+    });
+    assert_eq!(told.count(), 1, "told once");
+}
+
+/// W-22: the controller of NGINX knows all or none of the chosen requests, and the promotion in steps ends all the same.
+#[test]
+fn ab_testing_with_promotion_in_steps_ends_on_nginx() {
+    let chosen = json!([{"headers": {"x-canary": {"exact": "insider"}}}]);
+    let analysis =
+        json!({"stepWeight": null, "maxWeight": null, "iterations": 2, "match": chosen, "stepWeightPromotion": 40});
+    let mut model = released(&on_ingress("nginx", &json!({"analysis": analysis})));
+    finish(&mut model);
+    assert_eq!(model.phase(), Phase::Succeeded);
+    let splits: Vec<&str> = run_of(&model)
+        .iter()
+        .filter_map(|line| line.split(' ').nth(1))
+        .collect();
+    for share in ["0/100", "40/60", "80/20", "100/0"] {
+        assert!(splits.contains(&share), "{share}: {splits:?}");
+    }
+    assert_clean(&model);
+}
+
+/// A run whose Canary then asks for what cannot work.
+fn refused_in_a_run() -> Model {
+    let mut model = released(&json!({"progressDeadlineSeconds": 120}));
+    reach(&mut model, 20);
+    let at = model.canary_at.clone();
+    model.edit(
+        &at,
+        &json!({"spec": {"autoscalerRef": {"kind": "VerticalPodAutoscaler", "name": "app"}}}),
+    );
+    model.step();
+    assert_eq!(
+        model.canary().status.unwrap().condition("Accepted").unwrap().status,
+        "False"
+    );
+    model
+}
+
+#[test]
+fn a_run_goes_on_when_its_spec_is_mended_in_time() {
+    let mut model = refused_in_a_run();
+    for _ in 0..5 {
+        model.wait(20);
+        model.step();
+    }
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"autoscalerRef": null}}));
+    finish(&mut model);
+    assert_eq!(
+        (model.phase(), image(&model, &primary_at())),
+        (Phase::Succeeded, "app:2".into())
+    );
+    assert_clean(&model);
+}
+
+#[test]
+fn a_run_whose_spec_stays_refused_ends_where_it_is() {
+    let mut model = refused_in_a_run();
+    let start = model.now;
+    assert!(model.run_until(&[Phase::Failed], 60), "{:#?}", model.decisions);
+    let took = model.now.duration_since(start).as_secs();
+    assert!((110..=140).contains(&took), "{took} s");
+    let status = model.canary().status.unwrap();
+    assert_eq!(status.canary_weight, 20);
+    assert_eq!(
+        (replicas(&model, &primary_at()), replicas(&model, &target_at())),
+        (1, 1)
+    );
+    let told = status
+        .condition("Promoted")
+        .unwrap()
+        .message
+        .clone()
+        .unwrap_or_default();
+    assert!(told.contains("VerticalPodAutoscaler"), "{told}");
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"autoscalerRef": null}}));
+    model.run_until(&[Phase::Progressing], 3);
+    assert_eq!(model.phase(), Phase::Failed, "the revision has failed");
+    set_image(&mut model, "app:3");
+    assert!(model.run_until(&[Phase::Progressing], 10), "{:#?}", model.decisions);
+    finish(&mut model);
+    assert_eq!(
+        (model.phase(), image(&model, &primary_at())),
+        (Phase::Succeeded, "app:3".into())
+    );
+    assert_clean(&model);
+}
+
+#[test]
+fn nobody_is_hurried_while_a_refused_canary_is_suspended() {
+    let mut model = refused_in_a_run();
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"suspend": true}}));
+    for _ in 0..10 {
+        model.step();
+        model.wait(600);
+    }
+    assert_eq!(model.phase(), Phase::Progressing, "{:#?}", model.decisions);
 }

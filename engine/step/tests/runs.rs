@@ -52,6 +52,34 @@ fn a_promotion_in_steps_gives_the_traffic_back_in_steps() {
     assert_clean(&model);
 }
 
+/// W-6: the canary's pods roll to what nobody has analysed, and still have traffic.
+#[test]
+fn a_target_that_moves_on_during_its_promotion_loses_its_traffic_at_once() {
+    let mut model = released(&json!({"analysis": {"stepWeight": 100, "maxWeight": 100, "stepWeightPromotion": 10}}));
+    assert!(model.run_until(&[Phase::Promoting], 60), "{:#?}", model.decisions);
+    model.settle();
+    let begun = model.now;
+    set_image(&mut model, "app:3");
+    assert!(model.run_until(&[Phase::Finalising], 10), "{:#?}", model.decisions);
+    assert_eq!(model.now, begun, "as soon as the primary is ready");
+    assert!(model.trajectory.last().unwrap().starts_with("Finalising 100/0"));
+    assert_eq!(image(&model, &primary_at()), "app:2");
+    assert!(
+        model.run_until(&[Phase::Succeeded], 10),
+        "the analysed revision is promoted"
+    );
+    assert!(
+        model.run_until(&[Phase::Progressing], 10),
+        "and the further one has its own run"
+    );
+    finish(&mut model);
+    assert_eq!(
+        (model.phase(), image(&model, &primary_at())),
+        (Phase::Succeeded, "app:3".into())
+    );
+    assert_clean(&model);
+}
+
 #[test]
 fn failed_checks_roll_back_at_the_threshold() {
     let mut model = released_with(model(&json!({}), "98.69", "0.2"));

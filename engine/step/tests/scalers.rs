@@ -40,6 +40,11 @@ fn with(at: &ObjectRef, scaler: Value) -> Model {
     model
 }
 
+/// The canary's weight in the route.
+fn share(model: &Model) -> Value {
+    model.get(&route_at()).expect("a route")["spec"]["rules"][0]["backendRefs"][1]["weight"].clone()
+}
+
 fn spec(model: &Model, at: &ObjectRef) -> Value {
     model.get(at).unwrap_or_else(|| panic!("{at} is not there"))["spec"].clone()
 }
@@ -155,4 +160,61 @@ fn a_scaler_that_is_gone_does_not_hold_up_a_deletion() {
         model.settle();
     }
     assert_eq!(model.canary().metadata.finalizers.unwrap_or_default(), [""; 0]);
+}
+
+/// WL-42: the canary was scaled up by its traffic, the primary down for lack of it.
+#[test]
+fn the_primary_gets_as_many_pods_as_served_before_it_gets_their_traffic() {
+    let cases = [
+        (hpa_at as fn(&str) -> ObjectRef, hpa(), "minReplicas"),
+        (keda_at, scaled_object(), "minReplicaCount"),
+    ];
+    for (at, source, field) in cases {
+        for (served, floor) in [(3, 3), (9, 4), (1, 2)] {
+            let mut model = with(&at("app"), source.clone());
+            set_image(&mut model, "app:2");
+            reach(&mut model, 40);
+            model.edit(&target_at(), &json!({"spec": {"replicas": served}}));
+            model.settle();
+            assert!(model.run_until(&[Phase::Promoting], 60), "{:#?}", model.decisions);
+            assert_eq!(spec(&model, &at("app-primary"))[field], floor, "{field} for {served}");
+            // The scaler acts after some seconds; until then the traffic stays.
+            model.settle();
+            model.wait(15);
+            model.step();
+            assert_eq!(
+                (model.phase(), share(&model)),
+                (Phase::Promoting, json!(60)),
+                "{:#?}",
+                model.decisions
+            );
+            model.edit(&primary_at(), &json!({"spec": {"replicas": floor}}));
+            model.settle();
+            assert!(model.run_until(&[Phase::Finalising], 5), "{:#?}", model.decisions);
+            assert_eq!(spec(&model, &at("app-primary"))[field], floor, "{field} until the end");
+            finish(&mut model);
+            assert_eq!(spec(&model, &at("app-primary"))[field], 2, "{field} is handed back");
+            assert_clean(&model);
+        }
+    }
+}
+
+#[test]
+fn a_scaler_that_does_not_act_holds_up_no_promotion() {
+    let mut model = with(&hpa_at("app"), hpa());
+    set_image(&mut model, "app:2");
+    assert!(model.run_until(&[Phase::Promoting], 60), "{:#?}", model.decisions);
+    let begun = model.now;
+    assert!(model.run_until(&[Phase::Finalising], 20), "{:#?}", model.decisions);
+    assert_eq!(
+        model.now.duration_since(begun).as_secs(),
+        60,
+        "four periods of a scaler"
+    );
+    finish(&mut model);
+    assert_eq!(
+        (model.phase(), image(&model, &primary_at())),
+        (Phase::Succeeded, "app:2".into())
+    );
+    assert_clean(&model);
 }

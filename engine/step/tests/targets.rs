@@ -283,6 +283,24 @@ fn a_foreign_primary_is_left_alone() {
     assert!(model.run_until(&[Phase::Initialized], 30));
 }
 
+/// W-50: the second Canary of a target is told of the first one and changes nothing.
+#[test]
+fn a_second_canary_of_a_target_is_told_of_the_first_one() {
+    let mut model = model(&json!({}), "100", "0.2");
+    let mut primary = deployment();
+    primary["metadata"]["name"] = json!("app-primary");
+    primary["metadata"]["ownerReferences"] = json!([{
+        "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "earlier", "uid": "1", "controller": true}]);
+    model.put(primary_at(), primary);
+    model.settle();
+    assert!(!model.run_until(&[Phase::Initialized], 5));
+    let told = |event: &crate::seam::Event| event.message.contains("belongs to Canary earlier");
+    assert!(model.events.iter().any(told), "{:#?}", model.events);
+    assert_eq!((replicas(&model, &target_at()), model.get(&route_at())), (1, None));
+    assert_eq!(model.get(&service_at("app")), None, "its users are served as before");
+    assert_clean(&model);
+}
+
 /// SV-6: two Canaries with one `service.name` do not fight; the later one is told.
 #[test]
 fn a_service_of_another_canary_is_left_alone() {

@@ -13,6 +13,7 @@ fn change(name: &Name, open: bool, checksum: &str) -> Change {
         name: name.clone(),
         open,
         checksum: checksum.into(),
+        once: false,
         lasting: None,
         by: "10.0.0.1".into(),
     }
@@ -46,6 +47,36 @@ fn an_approval_can_be_for_one_revision() {
     book.change(&change(&gate, true, "one"), at(0));
     for (checksum, open) in [("one", true), ("two", false), ("", false)] {
         assert_eq!(book.is_open(&gate, checksum, at(0)), open, "{checksum}");
+    }
+}
+
+#[test]
+fn an_approval_can_be_for_the_first_that_asks() {
+    let mut book = Book::default();
+    let gate = name(Switch::Gate, "checkout");
+    let once = Change {
+        once: true,
+        ..change(&gate, true, "")
+    };
+    book.change(&once, at(0));
+    assert!(book.is_open(&gate, "", at(1)), "a look uses nothing up");
+    let asked = [
+        ("one", true, true),
+        ("one", true, false),
+        ("two", false, false),
+        ("one", true, false),
+    ];
+    for (checksum, open, is_used) in asked {
+        assert_eq!(book.pass(&gate, checksum, at(1)), (open, is_used), "{checksum}");
+    }
+    assert_eq!(Book::read(&book.write()).unwrap(), book, "it is known after a restart");
+    book.change(&once, at(2));
+    assert_eq!(book.pass(&gate, "", at(2)), (true, true), "nothing to know it by");
+    assert_eq!(book.pass(&gate, "", at(2)), (false, false));
+    // One that is open for all stays so: the peer's way.
+    book.change(&change(&gate, true, ""), at(3));
+    for checksum in ["one", "two", ""] {
+        assert_eq!(book.pass(&gate, checksum, at(3)), (true, false), "{checksum}");
     }
 }
 

@@ -18,6 +18,7 @@ fn opening(name: &str) -> Change {
         name: gate(name),
         open: true,
         checksum: String::new(),
+        once: false,
         lasting: None,
         by: String::new(),
     }

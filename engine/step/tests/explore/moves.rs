@@ -47,6 +47,8 @@ pub(super) enum Move {
     Delete,
     /// `spec.suspend`.
     Suspend(bool),
+    /// The spec asks for what cannot work (`true`), or is mended.
+    Spoil(bool),
     /// The route is deleted.
     DeleteRoute,
     /// The route's weights are set by hand.
@@ -132,7 +134,12 @@ pub(super) fn play(model: &mut Model, answers: Answers, step: Move) -> Answers {
             }
         }
         Move::Suspend(suspend) => model.edit(&canary, &json!({"spec": {"suspend": suspend}})),
-        Move::DeleteRoute => model.remove(&weights_at(model).0),
+        Move::Spoil(spoils) => {
+            let unknown = json!({"kind": "Unknown", "name": "app"});
+            let reference = if spoils { unknown } else { Value::Null };
+            model.edit(&canary, &json!({"spec": {"autoscalerRef": reference}}));
+        }
+        Move::DeleteRoute => model.remove(&weights_at(model)),
         Move::Weights(share) => set_weights(model, share),
         Move::Drift => {
             for name in ["app", "app-primary", "app-canary"] {
@@ -239,16 +246,10 @@ fn set_weights(model: &mut Model, share: i64) {
         model.put(at, service);
         return;
     }
-    let (at, rules, backends) = weights_at(model);
+    let at = weights_at(model);
     let Some(route) = model.get(&at) else { return };
     let mut route = (*route).clone();
-    for rule in route["spec"][rules].as_array_mut().into_iter().flatten() {
-        let Some([primary, canary]) = rule[backends].as_array_mut().map(Vec::as_mut_slice) else {
-            continue;
-        };
-        primary["weight"] = (100 - share).into();
-        canary["weight"] = share.into();
-    }
+    reweigh(&mut route, share);
     model.put(at, route);
 }
 

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     model::Model,
     objects::kinds,
+    routes,
     seam::{Act, Write},
     services::{self, Role},
     workloads::Workload,
@@ -184,7 +185,9 @@ fn effect(model: &Model, write: &Write) -> String {
     let (spec, at) = (&canary.spec, &write.object);
     let made = matches!(write.act, Act::Create(_));
     let act = if made { "made" } else { "changed" };
-    if [kinds::HTTP_ROUTE, kinds::VIRTUAL_SERVICE].contains(&at.kind) {
+    let provider = routes::provider(spec.provider.as_deref().unwrap_or_default());
+    let is_route = provider.is_some_and(|provider| provider.objects(&canary).contains(at));
+    if is_route && ![kinds::DESTINATION_RULE, kinds::KNATIVE_SERVICE].contains(&at.kind) {
         return route(write).to_owned();
     }
     let is_primary = at.name.ends_with("-primary");

@@ -1,0 +1,174 @@
+//! Every mesh, and the Gateway API, on the real API server with their own definitions.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+#![expect(
+    dead_code,
+    reason = "the fixture is for all cluster tests, this one needs a part of it"
+)]
+
+mod cluster;
+#[path = "cluster/routes.rs"]
+mod routes;
+
+use cluster::{
+    lab::Lab,
+    objects::{canary, deployment},
+    process::Controller,
+};
+use futures::future::join_all;
+use routes::{Fixture, definitions, install, plays, uninstall};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Definitions of App Mesh, of whose versions a server can have one at a time.
+const APP_MESH: [&str; 4] = [
+    "meshes.appmesh.k8s.aws",
+    "virtualnodes.appmesh.k8s.aws",
+    "virtualrouters.appmesh.k8s.aws",
+    "virtualservices.appmesh.k8s.aws",
+];
+
+fn nothing(_: &str, _: &str) -> Value {
+    Value::Null
+}
+
+fn gateway(provider: &'static str, name: &'static str) -> Fixture {
+    Fixture {
+        provider,
+        name,
+        spec: |name, _| json!({"service": {"hosts": [format!("{name}.example.com")], "gatewayRefs": [{"name": "public"}], "timeout": "3s"}}),
+        given: |_, _| Vec::new(),
+        weighted: 0,
+        theirs: |name, _| json!({"spec": {"hostnames": ["mine.example.com"], "rules": [{"backendRefs": [{"name": name, "port": 80}]}]}}),
+        drift: |_, _| json!({"spec": {"hostnames": ["evil.example.com"], "rules": [{"backendRefs": [{"name": "evil", "port": 80}]}]}}),
+    }
+}
+
+fn istio() -> Fixture {
+    Fixture {
+        provider: "istio",
+        name: "istio",
+        spec: |_, _| json!({"service": {"timeout": "3s", "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}}}),
+        given: |_, _| Vec::new(),
+        weighted: 2,
+        theirs: |name, _| json!({"spec": {"hosts": [name], "http": [{"name": "mine", "route": [{"destination": {"host": name}}]}]}}),
+        drift: |_, _| json!({"spec": {"hosts": ["evil"], "http": [{"route": [{"destination": {"host": "evil"}}]}]}}),
+    }
+}
+
+fn smi(provider: &'static str, name: &'static str) -> Fixture {
+    Fixture {
+        provider,
+        name,
+        spec: |_, _| json!({}),
+        given: |_, _| Vec::new(),
+        weighted: 0,
+        theirs: |name, _| json!({"spec": {"service": name, "backends": [{"service": "mine", "weight": 1}]}}),
+        drift: |_, _| json!({"spec": {"service": "evil", "backends": []}}),
+    }
+}
+
+/// Routes of the whole cluster: their names are those of the room.
+fn kuma(name: &'static str, theirs: fn(&str, &str) -> Value) -> Fixture {
+    Fixture {
+        provider: "kuma",
+        name,
+        spec: |name, namespace| json!({"service": {"name": format!("{name}-{namespace}")}}),
+        given: |_, _| Vec::new(),
+        weighted: 0,
+        theirs,
+        drift: |_, _| json!({"spec": {"sources": [], "conf": null}}),
+    }
+}
+
+fn adopted_by_kuma(_: &str, _: &str) -> Value {
+    let all = json!([{"match": {"kuma.io/service": "*"}}]);
+    json!({"mesh": "default", "spec": {"sources": all, "destinations": all, "conf": {"destination": {"kuma.io/service": "mine"}}}})
+}
+
+fn app_mesh(provider: &'static str, name: &'static str) -> Fixture {
+    Fixture {
+        provider,
+        name,
+        spec: |_, _| {
+            let retries = json!({"attempts": 3, "perTryTimeout": "1s", "retryOn": "gateway-error,connection-error"});
+            json!({"service": {"meshName": "prod", "backends": ["stock"], "hosts": ["a.example.com"], "timeout": "3s", "retries": retries}})
+        },
+        given: |_, _| Vec::new(),
+        weighted: 2,
+        theirs: |_, _| {
+            let action = json!({"weightedTargets": [{"virtualNodeRef": {"name": "mine"}, "weight": 1}]});
+            let listener = json!({"portMapping": {"port": 80, "protocol": "http"}});
+            json!({"spec": {"listeners": [listener], "routes": [{"name": "mine", "httpRoute": {"match": {"prefix": "/"}, "action": action}}]}})
+        },
+        drift: |_, _| json!({"spec": {"routes": []}}),
+    }
+}
+
+fn first_app_mesh() -> Fixture {
+    Fixture {
+        weighted: 3,
+        theirs: |_, _| {
+            let action = json!({"weightedTargets": [{"virtualNodeName": "mine", "weight": 1}]});
+            let router = json!({"name": "mine", "listeners": [{"portMapping": {"port": 80, "protocol": "http"}}]});
+            json!({"spec": {"meshName": "prod", "virtualRouter": router, "routes": [{"name": "mine", "http": {"match": {"prefix": "/"}, "action": action}}]}})
+        },
+        ..app_mesh("appmesh", "first")
+    }
+}
+
+/// In one test, as they share definitions. A provider's part is played beside the others' in the time of one.
+#[tokio::test]
+async fn meshes() {
+    let Some(lab) = Lab::open().await else { return };
+    let mut fixtures = vec![gateway("gatewayapi:v1", "gw"), gateway("gatewayapi:v1beta1", "gwb")];
+    let folder = definitions();
+    let files = |names: &[&str]| {
+        let folder = folder.clone().unwrap_or_default();
+        names.iter().map(|name| folder.join(name)).collect::<Vec<_>>()
+    };
+    if folder.is_some() {
+        uninstall(&lab, &["trafficsplits.split.smi-spec.io"]);
+        uninstall(&lab, &APP_MESH);
+        install(&lab, &files(&["istio.yaml", "kuma.yaml", "appmesh.yaml"]));
+        fixtures.extend([istio(), kuma("kuma", adopted_by_kuma), kuma("kuma-own", nothing)]);
+        fixtures.push(app_mesh("appmesh:v1beta2", "mesh"));
+        let versions = [
+            ("linkerd", "linkerd"),
+            ("osm", "osm"),
+            ("smi:v1alpha1", "smi1"),
+            ("smi:v1alpha2", "smi2"),
+            ("smi:v1alpha3", "smi3"),
+        ];
+        // All versions of a TrafficSplit are one resource: their names must differ, and each is read in its own version.
+        fixtures.extend(versions.map(|(provider, name)| smi(provider, name)));
+    }
+    let room = lab.room("meshes").await;
+    let controller = Controller::start(&lab, "meshes", &[]).await;
+    if folder.is_some() {
+        waits_for_its_kind(&room).await;
+        install(&lab, &files(&["variants/smi-trafficsplit-all.yaml"]));
+        room.until_phase("early", "Initialized").await;
+    }
+    join_all(fixtures.iter().map(|fixture| plays(&room, fixture))).await;
+    if folder.is_some() {
+        uninstall(&lab, &APP_MESH);
+        install(&lab, &files(&["variants/appmesh-v1beta1.yaml"]));
+        plays(&room, &first_app_mesh()).await;
+        uninstall(&lab, &APP_MESH);
+    }
+    let ended = controller.terminate(Duration::from_secs(10)).await;
+    assert!(ended.success(), "{ended}");
+    lab.close().await;
+}
+
+/// Without its definition a canary says so, and waits.
+async fn waits_for_its_kind(room: &cluster::lab::Room<'_>) {
+    room.create("deployments", deployment("early")).await;
+    let mut object = canary("early");
+    object["spec"]["provider"] = json!("linkerd");
+    object["spec"]["service"] = json!({"port": 9898});
+    room.create("canaries", object).await;
+    room.until_told("early", &["TrafficSplit split.smi-spec.io/v1alpha1 is not installed"])
+        .await;
+}
