@@ -17,12 +17,15 @@ use crate::{
 use begin::begun;
 use crds::Phase;
 use fingerprint::fingerprint;
-use moves::{Answers, Move, accept, broken, is_of_controller, play, primary_of, stepped, target_of};
+use moves::{
+    Answers, Move, accept, broken, disturbances, faults, is_of_controller, play, primary_of, stepped, target_of,
+};
 use reach::{EFFECTS, PHASES, Reach};
 use scenarios::{RUN, Scenario, WRITES, scenarios};
 
 mod begin;
 mod fingerprint;
+mod ingresses;
 mod moves;
 mod reach;
 mod scenarios;
@@ -69,50 +72,6 @@ const WORKING: Answers = Answers {
     metric: "100",
 };
 
-fn disturbances(scenario: &Scenario) -> Vec<Move> {
-    let mut moves = vec![
-        Move::Image("app:3"),
-        Move::Image("app:1"),
-        Move::Suspend(true),
-        Move::Suspend(false),
-        Move::Spoil(true),
-        Move::Spoil(false),
-        Move::Weights(70),
-        Move::Gate("closed"),
-        Move::Gate("promotion"),
-        Move::Gate("open"),
-        Move::Metric("1"),
-        Move::Metric(""),
-        Move::Metric("100"),
-        Move::DeleteRoute,
-        Move::Break(true),
-        Move::Mend(true),
-        Move::Break(false),
-        Move::Mend(false),
-    ];
-    if scenario.target == "Knative" {
-        // Target and route are one object, and each change of it is a revision of a new name.
-        moves.retain(|step| !matches!(step, Move::DeleteRoute | Move::Image("app:1")));
-    }
-    if scenario.spec.get("autoscalerRef").is_some() {
-        moves.retain(|step| !matches!(step, Move::Spoil(_)));
-    }
-    moves.extend(scenario.moves);
-    moves
-}
-
-/// The ways in which a step with so many writes, the status included, can go wrong.
-fn faults(writes: usize) -> impl Iterator<Item = Move> {
-    (0..writes).flat_map(|nth| {
-        [
-            Move::Conflict(nth),
-            Move::Unavailable(nth),
-            Move::Lost(nth),
-            Move::Crash(nth),
-        ]
-    })
-}
-
 /// Visit every state with at most so many disturbances, of which one in `thin` is tried.
 fn explore(scenario: &Scenario, thin: [usize; 2]) -> Reach {
     let mut map = Map::default();
@@ -132,7 +91,7 @@ fn explore(scenario: &Scenario, thin: [usize; 2]) -> Reach {
             let mut moves = FREE.to_vec();
             if used < scenario.disturbances {
                 let every = thin[used.min(1)];
-                if every > 1 {
+                if every > 1 && used == 0 {
                     moves.extend(scenario.always);
                 }
                 let all = others.iter().copied().chain(faults(writes_of_a_step(&layer[at])));

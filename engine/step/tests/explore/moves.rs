@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::{fixture::*, knative};
+use super::{
+    super::{fixture::*, knative},
+    scenarios::Scenario,
+};
 use crate::{
     ObjectRef,
     json::merge,
@@ -74,6 +77,51 @@ pub(super) struct Answers {
     pub(super) metric: &'static str,
 }
 
+/// What may go wrong in any scenario, and what goes wrong in this one.
+pub(super) fn disturbances(scenario: &Scenario) -> Vec<Move> {
+    let mut moves = vec![
+        Move::Image("app:3"),
+        Move::Image("app:1"),
+        Move::Suspend(true),
+        Move::Suspend(false),
+        Move::Spoil(true),
+        Move::Spoil(false),
+        Move::Weights(70),
+        Move::Gate("closed"),
+        Move::Gate("promotion"),
+        Move::Gate("open"),
+        Move::Metric("1"),
+        Move::Metric(""),
+        Move::Metric("100"),
+        Move::DeleteRoute,
+        Move::Break(true),
+        Move::Mend(true),
+        Move::Break(false),
+        Move::Mend(false),
+    ];
+    if scenario.target == "Knative" {
+        // Target and route are one object, and each change of it is a revision of a new name.
+        moves.retain(|step| !matches!(step, Move::DeleteRoute | Move::Image("app:1")));
+    }
+    if scenario.spec.get("autoscalerRef").is_some() {
+        moves.retain(|step| !matches!(step, Move::Spoil(_)));
+    }
+    moves.extend(scenario.moves);
+    moves
+}
+
+/// The ways in which a step with so many writes, the status included, can go wrong.
+pub(super) fn faults(writes: usize) -> impl Iterator<Item = Move> {
+    (0..writes).flat_map(|nth| {
+        [
+            Move::Conflict(nth),
+            Move::Unavailable(nth),
+            Move::Lost(nth),
+            Move::Crash(nth),
+        ]
+    })
+}
+
 /// In these moves the controller acts.
 pub(super) fn is_of_controller(step: Move) -> bool {
     matches!(
@@ -141,17 +189,7 @@ pub(super) fn play(model: &mut Model, answers: Answers, step: Move) -> Answers {
         }
         Move::DeleteRoute => model.remove(&weights_at(model)),
         Move::Weights(share) => set_weights(model, share),
-        Move::Drift => {
-            for name in ["app", "app-primary", "app-canary"] {
-                let at = kinds::SERVICE.named(NAMESPACE, name);
-                if model.get(&at).is_some() {
-                    model.edit(
-                        &at,
-                        &json!({"spec": {"ports": [{"name": "foreign", "port": 1, "targetPort": 1}]}}),
-                    );
-                }
-            }
-        }
+        Move::Drift => drift(model),
         Move::Accept(accepts) => accept(model, accepts),
         Move::Break(primary) => broken(model, primary, true),
         Move::Mend(primary) => broken(model, primary, false),
@@ -251,6 +289,19 @@ fn set_weights(model: &mut Model, share: i64) {
     let mut route = (*route).clone();
     reweigh(&mut route, share);
     model.put(at, route);
+}
+
+/// Other ports on all Services.
+fn drift(model: &mut Model) {
+    for name in ["app", "app-primary", "app-canary"] {
+        let at = kinds::SERVICE.named(NAMESPACE, name);
+        if model.get(&at).is_some() {
+            model.edit(
+                &at,
+                &json!({"spec": {"ports": [{"name": "foreign", "port": 1, "targetPort": 1}]}}),
+            );
+        }
+    }
 }
 
 /// What the gateway says of the route.

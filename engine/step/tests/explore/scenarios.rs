@@ -3,7 +3,7 @@
 use crds::Phase;
 use serde_json::{Value, json};
 
-use super::{super::fixture::on_ingress, moves::Move};
+use super::{ingresses::ingresses, moves::Move};
 use crate::json::merge;
 
 /// One search.
@@ -52,7 +52,7 @@ pub(super) const WRITES: [&str; 5] = [
     "route shared",
 ];
 
-const BASE: Scenario = Scenario {
+pub(super) const BASE: Scenario = Scenario {
     name: "",
     spec: Value::Null,
     target: "Deployment",
@@ -215,36 +215,6 @@ fn routes() -> Vec<Scenario> {
     ];
     all.splice(6..6, ingresses(&gateway(&ab)));
     all
-}
-
-/// Ingress providers differ from the others in their route alone. Each is tried with weights, and those that can with an A/B test.
-fn ingresses(ab: &Value) -> Vec<Scenario> {
-    let weights = [
-        ("one weight, nginx", "nginx"),
-        ("one weight, skipper", "skipper"),
-        ("one weight, traefik", "traefik"),
-        ("one weight, contour", "contour"),
-        ("one weight, apisix", "apisix"),
-        ("one weight, gloo", "gloo"),
-    ];
-    let tests = [
-        ("A/B, nginx", "nginx"),
-        ("A/B, skipper", "skipper"),
-        ("A/B, contour", "contour"),
-        ("A/B, apisix", "apisix"),
-        ("A/B, gloo", "gloo"),
-    ];
-    let scenario = |name: &'static str, provider: &str, more: &Value| Scenario {
-        name,
-        spec: on_ingress(provider, more),
-        thin: [60, 1],
-        always: &[],
-        without: &["Waiting", "WaitingPromotion"],
-        ..BASE
-    };
-    let weights = weights.map(|(name, provider)| scenario(name, provider, &json!({})));
-    let tests = tests.map(|(name, provider)| scenario(name, provider, ab));
-    weights.into_iter().chain(tests).collect()
 }
 
 /// Targets that are no Deployments.
