@@ -16,14 +16,15 @@ use crate::{
     http::Request,
     invariants::{self, Violation},
     json::{merge, set},
-    objects::{Kind, kinds, resource_version},
-    seam::{Act, Alert, Ask, Done, Event, HookCall, Outcome, Seen, Step, Trouble, View, Write},
+    objects::{Kind, kinds},
+    seam::{Alert, Ask, Done, Event, HookCall, Outcome, Seen, Step, Trouble, View, Write},
     step::{Input, step},
 };
 
 mod deployments;
 mod fork;
 mod trajectory;
+mod writes;
 
 /// More rounds than any step needs: a step with 20 hooks, 20 metrics and 5 groups of writes takes 50.
 const ROUNDS_MAX: usize = 100;
@@ -50,6 +51,12 @@ pub struct Model {
     pub queries: Answers<Request>,
     /// Asked before each write; `Err` makes it fail.
     pub fault: Fault,
+    /// Asked after each write; `Err` is what the controller hears, although the write is made.
+    pub answer_fault: Fault,
+    /// What the caches show in the next step, where they are behind: the Canary itself is always as it is.
+    pub stale: Option<BTreeMap<ObjectRef, Arc<Value>>>,
+    /// Writes that were made, in order; status writes are not among them.
+    pub written: Vec<Write>,
     /// When the last check was made.
     pub last_check: Option<Timestamp>,
     /// Since when the controller runs, if that matters.
@@ -127,6 +134,9 @@ impl Model {
             hooks: Box::new(|_, _| Ok(answer(200, ""))),
             queries: Box::new(|_, _| Ok(answer(200, &vector("100")))),
             fault: Box::new(|_| Ok(())),
+            answer_fault: Box::new(|_| Ok(())),
+            stale: None,
+            written: Vec::new(),
             last_check: None,
             watched_since: None,
             uninstalled: BTreeSet::new(),
@@ -214,7 +224,8 @@ impl Model {
         let mut evidence = Vec::new();
         let mut first = None;
         let (mut canary, legacy) = self.decoded();
-        let view = Pinned(self.objects.clone(), self.uninstalled.clone());
+        let shown = self.stale.take().unwrap_or_else(|| self.objects.clone());
+        let view = Pinned(shown, self.uninstalled.clone());
         for _ in 0..ROUNDS_MAX {
             let answer = self.ask_engine(&canary, &legacy, &view, &evidence);
             match answer {
@@ -283,67 +294,6 @@ impl Model {
             Ask::Query(request) => Outcome::Answer((self.queries)(canary, request)),
             Ask::Inquire(question) => Outcome::Answer((self.queries)(canary, &question.request)),
         }
-    }
-
-    /// Outcomes of the writes, or `None` when the controller stops in the middle.
-    fn apply(&mut self, writes: &[Write]) -> Option<Vec<Outcome>> {
-        let mut outcomes = Vec::new();
-        let mut failed = false;
-        for write in writes {
-            if failed {
-                outcomes.push(Outcome::Wrote(Err(Trouble::Skipped)));
-                continue;
-            }
-            if self.is_stopped() {
-                return None;
-            }
-            let result = (self.fault)(write).and_then(|()| self.store(write));
-            self.writes += usize::from(result.is_ok());
-            failed = result.is_err();
-            outcomes.push(Outcome::Wrote(result));
-            self.note();
-        }
-        Some(outcomes)
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stop_after.is_some_and(|limit| self.writes >= limit)
-    }
-
-    fn store(&mut self, write: &Write) -> Result<Arc<Value>, Trouble> {
-        let current = self.get(&write.object);
-        let next = match (&write.act, current) {
-            (Act::Create(_), Some(_)) => return Err(Trouble::Conflict(format!("{} exists", write.object))),
-            (Act::Create(object), None) => object.clone(),
-            (Act::Merge { .. } | Act::Delete { .. }, None) => {
-                return Err(Trouble::NotFound(format!("{} not found", write.object)));
-            }
-            (
-                Act::Merge {
-                    patch,
-                    resource_version: wanted,
-                    ..
-                },
-                Some(current),
-            ) => {
-                if !wanted.is_empty() && resource_version(&current) != wanted {
-                    return Err(Trouble::Conflict(format!("{} has changed", write.object)));
-                }
-                let mut next = (*current).clone();
-                merge(&mut next, patch);
-                if next["spec"] != current["spec"] {
-                    let generation = current["metadata"]["generation"].as_i64().unwrap_or(1) + 1;
-                    set(&mut next, &["metadata", "generation"], generation.into());
-                }
-                next
-            }
-            (Act::Delete { .. }, Some(current)) => {
-                self.remove(&write.object);
-                return Ok(current);
-            }
-        };
-        self.put(write.object.clone(), next);
-        self.get(&write.object).ok_or(Trouble::Skipped)
     }
 
     /// Save the status and tell what is to be told. `false`: the controller stopped before it could.

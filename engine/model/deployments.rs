@@ -1,6 +1,6 @@
 //! The Deployment and DaemonSet controllers in miniature: all pods are there and available at once, a DaemonSet has one node.
 //!
-//! Two annotations play trouble: `lab/never-ready` in the pod template spoils a revision, `lab/broken` on the Deployment spoils its pods
+//! Two annotations play trouble: `lab/never-ready` in the pod template spoils a revision, `lab/broken` on the object spoils its pods
 //! without being a new revision.
 
 use jiff::Timestamp;
@@ -38,8 +38,9 @@ impl Model {
 /// The status of a DaemonSet with one node that it may run on.
 fn daemon_status(set: &Value) -> Value {
     let stuck = set["spec"]["template"]["metadata"]["annotations"]["lab/never-ready"] == "true";
+    let broken = set["metadata"]["annotations"]["lab/broken"] == "true";
     let desired = Workload::DaemonSet.replicas(set);
-    let available = if stuck { 0 } else { desired };
+    let available = if stuck || broken { 0 } else { desired };
     json!({
         "observedGeneration": set["metadata"]["generation"],
         "desiredNumberScheduled": desired,

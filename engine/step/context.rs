@@ -55,6 +55,8 @@ pub(super) struct Cx<'a> {
     checked: bool,
     /// The cookies that the route carries.
     cookies: Option<Cookies>,
+    /// Whether the API server has refused a write of this step: trying it again will not help.
+    pub(super) was_refused: bool,
 }
 
 // === impl Pause ===
@@ -88,6 +90,7 @@ impl<'a> Cx<'a> {
             checks: Vec::new(),
             checked: false,
             cookies: None,
+            was_refused: false,
         }
     }
 
@@ -205,6 +208,7 @@ impl<'a> Cx<'a> {
             Trouble::Conflict(_) => (CONFLICT_PAUSE, false),
             _ => (TROUBLE_PAUSE, true),
         };
+        self.was_refused = matches!(trouble, Trouble::Refused(_) | Trouble::NotFound(_));
         // What was to be told is told by the attempt that succeeds.
         self.events.clear();
         self.alerts.clear();

@@ -106,10 +106,11 @@ fn phase_before(cx: &Cx<'_>) -> Phase {
         .unwrap_or(cx.phase)
 }
 
-/// A write that is not accepted holds up the deletion as long as a target that is not ready, and then no longer.
+/// A write that is refused holds up the deletion as long as a target that is not ready, and then no longer. One that met a newer version
+/// or no answer is tried again, however late it is: to go on without it would leave users on Services whose pods go with the Canary (SV-14).
 fn attempt(cx: &mut Cx<'_>, write: Option<Write>) -> Flow<()> {
     match cx.write([write]) {
-        Err(Pause::End(_)) if cx.now >= patience_ends(cx) => Ok(()),
+        Err(Pause::End(_)) if cx.was_refused && cx.now >= patience_ends(cx) => Ok(()),
         Err(pause) => Err(pause),
         Ok(_) => Ok(()),
     }

@@ -6,20 +6,29 @@
 //! them at every call of `step`), and no phase may be overdue (L2). From every state, a cluster that works again and people who leave
 //! it alone must bring the run to an end that stays, without a further write (L1).
 
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{collections::BTreeSet, rc::Rc};
 
-use super::fixture::*;
+use super::users::unserved;
 use crate::{
     invariants::{overdue, runs},
-    json::merge,
     model::{End, Model},
 };
+use begin::begun;
+use crds::Phase;
 use fingerprint::fingerprint;
-use moves::{Answers, Move, broken, play, stepped};
+use moves::{
+    Answers, Move, accept, broken, disturbances, faults, is_of_controller, play, primary_of, stepped, target_of,
+};
+use reach::{EFFECTS, PHASES, Reach};
+use scenarios::{RUN, Scenario, WRITES, scenarios};
 
+mod begin;
 mod fingerprint;
+mod ingresses;
 mod moves;
+mod reach;
+mod scenarios;
 
 /// Check interval, and the length of one `Wait`.
 const TICK_SECS: i64 = 10;
@@ -31,15 +40,6 @@ const LONG_SECS: i64 = 110;
 const FRIENDLY_STEPS: usize = 80;
 /// Steps that an overdue phase gets to end.
 const RETRIES_MAX: usize = 3;
-/// Of the first and of the second disturbances, every so manieth is tried. The quick run tries all single ones in the main scenario
-/// (1900 states at 3 ms in a debug build), half of them in the others, and a few pairs; the long run tries all pairs.
-const QUICK_MAIN: [usize; 2] = [1, 40];
-const QUICK: [usize; 2] = [2, 1];
-/// For strategies that differ in the route alone; each is tried on both providers.
-const FEW: [usize; 2] = [12, 1];
-/// For providers that differ in the route alone; each is tried with few strategies.
-const FEWER: [usize; 2] = [40, 1];
-const ALL: [usize; 2] = [1, 1];
 /// More states than any scenario has; a scenario that grows beyond is a mistake in `fingerprint`.
 const STATES_MAX: usize = 60_000;
 
@@ -63,122 +63,37 @@ struct Map {
     seen: BTreeSet<u64>,
     /// States from which a working cluster is known to come to an end.
     good: BTreeSet<u64>,
+    reach: Reach,
 }
 
 const FREE: [Move; 4] = [Move::Step, Move::Settle, Move::Wait(TICK_SECS), Move::Wait(LONG_SECS)];
 const WORKING: Answers = Answers {
-    gate: 200,
+    gate: "open",
     metric: "100",
 };
 
-fn disturbances() -> Vec<Move> {
-    let mut moves = vec![
-        Move::Image("app:3"),
-        Move::Image("app:1"),
-        Move::Scale(0),
-        Move::Suspend(true),
-        Move::Suspend(false),
-        Move::Spoil(true),
-        Move::Spoil(false),
-        Move::DeleteRoute,
-        Move::Weights(70),
-        Move::Gate(403),
-        Move::Gate(200),
-        Move::Metric("1"),
-        Move::Metric(""),
-        Move::Metric("100"),
-    ];
-    moves.extend(
-        [true, false]
-            .into_iter()
-            .flat_map(|primary| [Move::Break(primary), Move::Mend(primary)]),
-    );
-    moves
-}
-
-/// The ways in which a step with so many writes, the status included, can go wrong.
-fn faults(writes: usize) -> impl Iterator<Item = Move> {
-    (0..writes).flat_map(|nth| [Move::Conflict(nth), Move::Unavailable(nth), Move::Crash(nth)])
-}
-
-fn one_weight() -> Value {
-    json!({})
-}
-
-fn listed_weights() -> Value {
-    json!({"analysis": {"stepWeight": null, "maxWeight": null, "stepWeights": [50, 100]}})
-}
-
-fn promotion_in_steps() -> Value {
-    json!({"analysis": {"stepWeight": 100, "stepWeightPromotion": 50}})
-}
-
-fn blue_green() -> Value {
-    json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 2}})
-}
-
-fn blue_green_with_mirror() -> Value {
-    json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 1, "mirror": true}})
-}
-
-fn ab_testing() -> Value {
-    let chosen = json!([{"headers": {"x-canary": {"exact": "insider"}}}]);
-    json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 1, "match": chosen}})
-}
-
-fn mirror_with_affinity() -> Value {
-    let affinity = json!({"cookieName": "c", "primaryCookieName": "p"});
-    json!({"analysis": {"mirror": true, "sessionAffinity": affinity}})
-}
-
-/// The same strategies on Istio.
-fn istio(mut spec: Value) -> Value {
-    merge(
-        &mut spec,
-        &json!({"provider": "istio", "service": {"gatewayRefs": null}}),
-    );
-    spec
-}
-
-fn skipped_analysis() -> Value {
-    json!({"skipAnalysis": true})
-}
-
-fn start(spec: &Value) -> Node {
-    let mut all = json!({
-        "progressDeadlineSeconds": DEADLINE_SECS,
-        "analysis": {
-            "threshold": 2, "stepWeight": 50, "maxWeight": 100,
-            "metrics": [{"name": "request-success-rate", "interval": "1m", "thresholdRange": {"min": 99}}],
-            "webhooks": [
-                {"name": "start", "type": "confirm-rollout", "url": "http://gate.test/"},
-                {"name": "traffic", "type": "confirm-traffic-increase", "url": "http://gate.test/"},
-                {"name": "promotion", "type": "confirm-promotion", "url": "http://gate.test/"},
-            ],
-        },
-    });
-    merge(&mut all, spec);
-    Node {
-        model: released(&all),
+/// Visit every state with at most so many disturbances, of which one in `thin` is tried.
+fn explore(scenario: &Scenario, thin: [usize; 2]) -> Reach {
+    let mut map = Map::default();
+    let mut layer = vec![Node {
+        model: begun(scenario),
         answers: WORKING,
         disturbances: 0,
         path: None,
-    }
-}
-
-/// Visit every state with at most so many disturbances, of which one in `thin` is tried.
-fn explore(spec: &Value, disturbances_max: usize, thin: [usize; 2]) {
-    let mut map = Map::default();
-    let mut layer = vec![start(spec)];
-    let others = disturbances();
-    for used in 0..=disturbances_max {
+    }];
+    map.reach.state(&layer[0].model);
+    let others = disturbances(scenario);
+    for used in 0..=scenario.disturbances {
         let mut next_layer = Vec::new();
         let mut at = 0;
         while at < layer.len() {
             assert!(map.seen.len() < STATES_MAX, "the states do not end");
             let mut moves = FREE.to_vec();
-            if used < disturbances_max {
+            if used < scenario.disturbances {
                 let every = thin[used.min(1)];
+                if every > 1 && used == 0 {
+                    moves.extend(scenario.always);
+                }
                 let all = others.iter().copied().chain(faults(writes_of_a_step(&layer[at])));
                 moves.extend(all.skip(at % every).step_by(every));
             }
@@ -195,13 +110,9 @@ fn explore(spec: &Value, disturbances_max: usize, thin: [usize; 2]) {
             }
             at += 1;
         }
-        println!(
-            "{used} disturbances: {at} of {} states, {} ahead",
-            layer.len(),
-            next_layer.len()
-        );
         layer = next_layer;
     }
+    map.reach
 }
 
 fn writes_of_a_step(from: &Node) -> usize {
@@ -227,6 +138,16 @@ fn go(map: &mut Map, from: &Node, step: Move) -> Option<Node> {
         model,
     };
     assert_eq!(node.model.violations, [], "{}", told(&node));
+    if is_of_controller(step) {
+        let statuses = node.model.writes - node.model.written.len();
+        map.reach.note(&node.model, statuses);
+        if !matches!(step, Move::Unseen(_)) {
+            keeps_users_served(from, &node);
+        }
+    }
+    if is_gone(&node.model) {
+        return None;
+    }
     if matches!(step, Move::Step) {
         keeps_its_time(&node);
     }
@@ -234,8 +155,34 @@ fn go(map: &mut Map, from: &Node, step: Move) -> Option<Node> {
     if !map.seen.insert(hash) {
         return None;
     }
+    map.reach.state(&node.model);
     comes_to_an_end(map, &node);
     Some(node)
+}
+
+/// The Canary is deleted and nothing holds it: the end of everything.
+fn is_gone(model: &Model) -> bool {
+    model.get(&model.canary_at).is_none()
+}
+
+/// S1 and S2 as users see them: what the controller does to a cluster that is at rest and serves everybody leaves it serving everybody,
+/// also when the pods have followed.
+fn keeps_users_served(before: &Node, after: &Node) {
+    let mut settled = before.model.fork();
+    settled.settle();
+    if settled.version() != before.model.version() || unserved(&settled).is_some() {
+        return;
+    }
+    // A deletion waits for a target that does not get ready, but not for ever.
+    let leaves = before.model.phase() == Phase::Terminating;
+    let target = before.model.get(&target_of(&before.model));
+    if leaves && target.is_none_or(|target| target["status"]["availableReplicas"] == 0) {
+        return;
+    }
+    let mut then = after.model.fork();
+    then.settle();
+    let unserved = unserved(&then);
+    assert!(unserved.is_none(), "{unserved:?}: {}", told(after));
 }
 
 /// L1: in a working cluster that is left alone the run ends, and the end stays without a write.
@@ -245,11 +192,21 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
     if model.canary().spec.suspend == Some(true) {
         model.edit(&canary, &json!({"spec": {"suspend": false}}));
     }
-    if model.canary().spec.autoscaler_ref.is_some() {
+    let spoilt = model.canary().spec.autoscaler_ref;
+    if spoilt.is_some_and(|reference| reference.kind == "Unknown") {
         model.edit(&canary, &json!({"spec": {"autoscalerRef": null}}));
     }
-    broken(&mut model, true, &Value::Null);
-    broken(&mut model, false, &Value::Null);
+    accept(&mut model, true);
+    // A primary that its owner has scaled to zero stays so: that is no matter of a release.
+    let primary = primary_of(&model);
+    if model
+        .get(&primary)
+        .is_some_and(|primary| primary["spec"]["replicas"] == 0)
+    {
+        model.edit(&primary, &json!({"spec": {"replicas": 1}}));
+    }
+    broken(&mut model, true, false);
+    broken(&mut model, false, false);
     let mut passed = Vec::new();
     for _ in 0..FRIENDLY_STEPS {
         let hash = fingerprint(&model, WORKING);
@@ -270,6 +227,11 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
             told(from),
             model.decisions
         );
+        if is_gone(&model) {
+            assert_eq!(unserved(&model), None, "after the deletion: {}", told(from));
+            map.good.extend(passed);
+            return;
+        }
         if model.version() != version {
             continue;
         }
@@ -318,83 +280,90 @@ fn told(node: &Node) -> String {
     format!("{}\n{answers:?}\n{status:?}\n{decisions:?}", moves.join(", "))
 }
 
-/// All pairs of disturbances in all scenarios with `AVIARY_EXPLORE=all cargo test -p engine explore`, about 7 minutes; else a choice.
-fn search(spec: &Value, disturbances: usize, quick: [usize; 2]) {
-    if is_long() {
-        explore(spec, 2, ALL);
-    } else {
-        explore(spec, disturbances, quick);
-    }
+/// A choice of the disturbances; with `AVIARY_EXPLORE=all cargo test -p engine explore` all of them, and all pairs in the strategies.
+fn search(name: &str) {
+    let all = scenarios();
+    let scenario = all.iter().find(|scenario| scenario.name == name).expect("it is there");
+    let is_long = std::env::var("AVIARY_EXPLORE").is_ok_and(|scope| scope == "all");
+    let reach = explore(scenario, if is_long { [1, 1] } else { scenario.thin });
+    reach.tell(name);
+    let (phases, effects) = promised(scenario);
+    reach.keep(name, &phases, &effects);
 }
 
-/// Ingress providers differ from the others in their route alone. Each is tried with weights, and those that can with an A/B test.
-fn search_ingresses(providers: &[&str], spec: &Value) {
-    let thin = if is_long() { ALL } else { FEWER };
-    for provider in providers {
-        explore(&on_ingress(provider, spec), 1, thin);
-    }
-}
-
-/// For strategies that differ in the route alone: both providers, all single disturbances in the long run, else a choice of them.
-fn search_providers(spec: &Value) {
-    let thin = if is_long() { ALL } else { FEW };
-    explore(spec, 1, thin);
-    explore(&istio(spec.clone()), 1, thin);
-}
-
-fn is_long() -> bool {
-    std::env::var("AVIARY_EXPLORE").is_ok_and(|scope| scope == "all")
-}
-
-#[test]
-fn steps_of_one_weight_hold_under_every_disturbance() {
-    search(&one_weight(), 2, QUICK_MAIN);
-}
-
-#[test]
-fn listed_weights_hold_under_disturbances() {
-    search(&listed_weights(), 1, QUICK);
-}
-
-#[test]
-fn a_promotion_in_steps_holds_under_disturbances() {
-    search(&promotion_in_steps(), 1, QUICK);
-}
-
-#[test]
-fn blue_green_holds_under_disturbances() {
-    search(&blue_green(), 1, QUICK);
-}
-
-#[test]
-fn blue_green_with_mirror_holds_under_disturbances() {
-    search_providers(&blue_green_with_mirror());
-}
-
-#[test]
-fn ab_testing_holds_under_disturbances() {
-    search_providers(&ab_testing());
-}
-
-#[test]
-fn a_mirror_and_cookies_hold_under_disturbances() {
-    search_providers(&mirror_with_affinity());
-}
-
-#[test]
-fn ingress_weights_hold_under_disturbances() {
-    search_ingresses(
-        &["nginx", "skipper", "traefik", "contour", "apisix", "gloo"],
-        &one_weight(),
+/// The phases and writes that the scenario must reach.
+fn promised(scenario: &Scenario) -> (Vec<Phase>, Vec<&'static str>) {
+    let mut phases: Vec<Phase> = scenario.phases.to_vec();
+    phases.extend(
+        RUN.into_iter()
+            .filter(|phase| !scenario.without.contains(&phase.as_str())),
     );
+    let mut effects = scenario.effects.to_vec();
+    effects.extend(WRITES.into_iter().filter(|effect| !scenario.without.contains(effect)));
+    (phases, effects)
 }
 
+/// What no scenario promises to reach would be searched nowhere.
 #[test]
-fn ingress_ab_testing_holds_under_disturbances() {
-    search_ingresses(&["nginx", "skipper", "contour", "apisix", "gloo"], &ab_testing());
+fn every_phase_and_every_kind_of_write_is_promised_by_a_search() {
+    let promises: Vec<_> = scenarios().iter().map(promised).collect();
+    for phase in PHASES {
+        assert!(promises.iter().any(|(phases, _)| phases.contains(&phase)), "{phase}");
+    }
+    for effect in EFFECTS {
+        assert!(
+            promises.iter().any(|(_, effects)| effects.contains(&effect)),
+            "{effect}"
+        );
+    }
 }
 
-#[test]
-fn a_skipped_analysis_holds_under_disturbances() {
-    search(&skipped_analysis(), 1, QUICK);
+macro_rules! searches {
+    ($($test:ident: $name:literal,)*) => {
+        $(#[test]
+        fn $test() {
+            search($name);
+        })*
+
+        #[test]
+        fn every_scenario_is_searched() {
+            let names: Vec<&str> = scenarios().iter().map(|scenario| scenario.name).collect();
+            assert_eq!(names, [$($name),*]);
+        }
+    };
+}
+
+searches! {
+    steps_of_one_weight_hold_under_every_disturbance: "one weight",
+    listed_weights_hold_under_disturbances: "listed weights",
+    a_promotion_in_steps_holds_under_disturbances: "promotion in steps",
+    blue_green_holds_under_disturbances: "blue/green",
+    a_skipped_analysis_holds_under_disturbances: "skipped analysis",
+    blue_green_with_mirror_holds_on_gateway_api: "blue/green with mirror, Gateway API",
+    blue_green_with_mirror_holds_on_istio: "blue/green with mirror, Istio",
+    ab_testing_holds_on_gateway_api: "A/B, Gateway API",
+    ab_testing_holds_on_istio: "A/B, Istio",
+    a_mirror_and_cookies_hold_on_gateway_api: "mirror and cookies, Gateway API",
+    a_mirror_and_cookies_hold_on_istio: "mirror and cookies, Istio",
+    ingress_weights_hold_on_nginx: "one weight, nginx",
+    ingress_weights_hold_on_skipper: "one weight, skipper",
+    ingress_weights_hold_on_traefik: "one weight, traefik",
+    ingress_weights_hold_on_contour: "one weight, contour",
+    ingress_weights_hold_on_apisix: "one weight, apisix",
+    ingress_weights_hold_on_gloo: "one weight, gloo",
+    ingress_ab_testing_holds_on_nginx: "A/B, nginx",
+    ingress_ab_testing_holds_on_skipper: "A/B, skipper",
+    ingress_ab_testing_holds_on_contour: "A/B, contour",
+    ingress_ab_testing_holds_on_apisix: "A/B, apisix",
+    ingress_ab_testing_holds_on_gloo: "A/B, gloo",
+    blue_green_holds_on_plain_kubernetes: "blue/green, plain Kubernetes",
+    a_daemon_set_holds_under_disturbances: "DaemonSet",
+    a_service_holds_under_disturbances: "Service",
+    a_knative_service_holds_under_disturbances: "Knative",
+    a_new_canary_holds_under_disturbances: "a new canary",
+    a_new_canary_holds_on_istio: "a new canary, Istio",
+    configs_and_autoscalers_hold_under_disturbances: "a config and an autoscaler",
+    a_scaler_of_keda_holds_under_disturbances: "a scaler of KEDA",
+    policies_for_missing_data_hold_under_disturbances: "checks that tell nothing",
+    a_deletion_holds_under_disturbances: "deletion with revert",
 }

@@ -83,6 +83,10 @@ fn a_closed_promotion_gate_keeps_weight_and_checks_going() {
         run_of(&model).contains(&"WaitingPromotion 50/50 weight=50 iterations=0 failed=0"),
         "W-23"
     );
+    let mut waiting = run_of(&model)
+        .into_iter()
+        .filter(|line| line.starts_with("WaitingPromotion"));
+    assert!(waiting.all(|line| line.contains("weight=50")), "W-23, at no moment");
     assert_eq!(model.phase(), Phase::Succeeded);
     assert_clean(&model);
 }

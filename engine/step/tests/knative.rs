@@ -17,7 +17,15 @@ fn at() -> ObjectRef {
 }
 
 /// A revision that Knative has made of the Service's latest spec.
-fn roll(model: &mut Model, name: &str, ready: bool) {
+pub(super) fn roll(model: &mut Model, name: &str, ready: bool) {
+    set_ready(model, name, ready);
+    let mut service = model.get(&at()).map(|service| (*service).clone()).expect("it is there");
+    service["status"] = json!({"latestCreatedRevisionName": name});
+    model.put(at(), service);
+}
+
+/// Whether this revision answers.
+pub(super) fn set_ready(model: &mut Model, name: &str, ready: bool) {
     let status = if ready { "True" } else { "False" };
     let revision = json!({
         "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
@@ -25,12 +33,9 @@ fn roll(model: &mut Model, name: &str, ready: bool) {
         "status": {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": status, "message": "no image"}]},
     });
     model.put(kinds::KNATIVE_REVISION.named(NAMESPACE, name), revision);
-    let mut service = model.get(&at()).map(|service| (*service).clone()).expect("it is there");
-    service["status"] = json!({"latestCreatedRevisionName": name});
-    model.put(at(), service);
 }
 
-fn knative(spec: &Value) -> Model {
+pub(super) fn knative(spec: &Value) -> Model {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let mut canary = canary(spec);
     canary["spec"]["provider"] = json!("knative");

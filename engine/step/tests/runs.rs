@@ -187,6 +187,8 @@ fn a_target_that_is_set_back_ends_the_run() {
         ),
         (Phase::Succeeded, "app:1".into(), 0)
     );
+    let copied = model.events.iter().find(|event| event.message.starts_with("Copying"));
+    assert_eq!(copied, None, "what the primary runs is not promoted once more");
     let before = model.writes;
     model.run_until(&[Phase::Failed], 5);
     assert_eq!(model.writes, before, "nothing is left to do");

@@ -54,6 +54,15 @@ fn the_original_is_remembered_once_and_comes_back() {
         route["metadata"]["annotations"][ORIGINAL]
     );
 
+    // Somebody puts a spec of their own there again, which has nothing of ours.
+    let mut replaced = repaired.clone();
+    replaced["spec"] = json!({"hosts": ["evil"], "http": [{"route": [{"destination": {"host": "evil"}}]}]});
+    let taken_back = adopted(&canary, &replaced, Split::of(40));
+    assert_eq!(
+        taken_back["metadata"]["annotations"][ORIGINAL],
+        route["metadata"]["annotations"][ORIGINAL]
+    );
+
     let back = restored(&canary, &repaired).unwrap();
     let expected = json!({"hosts": ["app"], "http": [{"name": "mine", "route": [{"destination": {"host": "app"}}]}]});
     assert_eq!(

@@ -21,7 +21,9 @@ pub(super) fn fingerprint(model: &Model, answers: Answers) -> u64 {
         at.name.hash(&mut hasher);
         at.kind.kind.hash(&mut hasher);
         let generation = &object["metadata"]["generation"];
-        (at.kind == kinds::DEPLOYMENT && object["status"]["observedGeneration"] == *generation).hash(&mut hasher);
+        ([kinds::DEPLOYMENT, kinds::DAEMON_SET].contains(&at.kind)
+            && object["status"]["observedGeneration"] == *generation)
+            .hash(&mut hasher);
         hash_value(object, model.now, &mut hasher);
     }
     hasher.finish()
