@@ -257,6 +257,29 @@ fn a_foreign_edit_of_the_route_is_repaired_at_the_same_weight() {
     assert_clean(&model);
 }
 
+/// W-8: what somebody else writes is no progress. One step ahead may be our own write before an interruption, and so may 0.
+#[test]
+fn foreign_weights_are_taken_back_to_those_of_the_run() {
+    for (written, becomes) in [(70, 40), (20, 40), (60, 60), (0, 0), (40, 40)] {
+        let mut model = released(&json!({}));
+        reach(&mut model, 40);
+        let mut route = (*model.get(&route_at()).unwrap()).clone();
+        for (backend, weight) in [(0, 100 - written), (1, written)] {
+            route["spec"]["rules"][0]["backendRefs"][backend]["weight"] = weight.into();
+        }
+        model.put(route_at(), route);
+        model.step();
+        let route = model.get(&route_at()).unwrap();
+        assert_eq!(
+            route["spec"]["rules"][0]["backendRefs"][1]["weight"], becomes,
+            "{written}"
+        );
+        finish(&mut model);
+        assert_eq!(model.phase(), Phase::Succeeded, "{:#?}", model.decisions);
+        assert_clean(&model);
+    }
+}
+
 #[test]
 fn an_idle_canary_writes_nothing_and_mends_foreign_weights() {
     let mut model = released(&json!({}));
