@@ -47,8 +47,9 @@ pub(super) enum Presence {
 pub(super) struct Installed {
     world: World,
     client: Client,
-    /// By name of the CRD.
-    tell: BTreeMap<String, watch::Sender<Presence>>,
+    /// By name of the CRD, one for each of its versions that is followed: a channel wakes several receivers in an order that it draws,
+    /// and one seed must give one run.
+    tell: BTreeMap<String, Vec<watch::Sender<Presence>>>,
 }
 
 // === impl Installed ===
@@ -67,8 +68,10 @@ impl Installed {
         if !kind.group.contains('.') {
             return watch::channel(Presence::Unknown).1;
         }
-        let teller = self.tell.entry(format!("{}.{}", kind.plural, kind.group));
-        teller.or_default().subscribe()
+        let (teller, told) = watch::channel(Presence::Unknown);
+        let tellers = self.tell.entry(format!("{}.{}", kind.plural, kind.group));
+        tellers.or_default().push(teller);
+        told
     }
 
     pub(super) async fn run(self) {
@@ -93,7 +96,11 @@ impl Installed {
     }
 
     fn listed(&self, listed: &BTreeSet<String>) {
-        for (name, teller) in &self.tell {
+        let tellers = self
+            .tell
+            .iter()
+            .flat_map(|(name, tellers)| tellers.iter().map(move |teller| (name, teller)));
+        for (name, teller) in tellers {
             teller.send_if_modified(|presence| match (listed.contains(name), *presence) {
                 (true, Presence::Present(_)) | (false, Presence::Absent) => false,
                 (there, _) => {
@@ -105,19 +112,23 @@ impl Installed {
     }
 
     fn changed(&self, definition: &Raw<true>) {
-        let Some(teller) = self.followed(definition).and_then(|name| self.tell.get(&name)) else {
-            return;
-        };
-        teller.send_modify(|presence| {
-            *presence = match presence {
-                Presence::Present(changes) => Presence::Present(changes.wrapping_add(1)),
-                _ => Presence::Present(0),
-            }
-        });
+        for teller in self.tellers(definition) {
+            teller.send_modify(|presence| {
+                *presence = match presence {
+                    Presence::Present(changes) => Presence::Present(changes.wrapping_add(1)),
+                    _ => Presence::Present(0),
+                }
+            });
+        }
+    }
+
+    fn tellers(&self, definition: &Raw<true>) -> &[watch::Sender<Presence>] {
+        let known = self.followed(definition).and_then(|name| self.tell.get(&name));
+        known.map_or(&[], Vec::as_slice)
     }
 
     fn deleted(&self, definition: &Raw<true>) {
-        if let Some(teller) = self.followed(definition).and_then(|name| self.tell.get(&name)) {
+        for teller in self.tellers(definition) {
             teller.send_replace(Presence::Absent);
         }
     }
@@ -126,7 +137,7 @@ impl Installed {
         let mut pause = pace.next(&self.world);
         if matches!(code_of(error), Some(401 | 403 | 404)) {
             // Nothing is known any more: what was absent may have been installed.
-            for teller in self.tell.values() {
+            for teller in self.tell.values().flatten() {
                 teller.send_if_modified(|presence| std::mem::take(presence) != Presence::Unknown);
             }
             pause = PROBE;

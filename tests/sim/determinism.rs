@@ -1,11 +1,12 @@
 //! One seed, one run.
 
+use aviary::sandbox::Entry;
 use serde_json::json;
 
 use super::stage::simulate;
 
-/// Hashes of all requests to the API server and to everybody else, and how many there were.
-fn hashes(seed: u64) -> (u64, u64, usize) {
+/// Hashes of all requests to the API server and to everybody else, and the former in short.
+fn hashes(seed: u64) -> (u64, u64, Vec<String>) {
     simulate(seed, |stage| async move {
         let life = stage.start().await;
         stage.outside.set_success("bad", "95");
@@ -26,17 +27,26 @@ fn hashes(seed: u64) -> (u64, u64, usize) {
         (
             stage.sandbox.hash(),
             stage.outside.hash(),
-            stage.sandbox.journal().len(),
+            stage.sandbox.journal().iter().map(short).collect(),
         )
     })
+}
+
+fn short(entry: &Entry) -> String {
+    let body: String = String::from_utf8_lossy(&entry.body).chars().take(400).collect();
+    format!("{} {} {} {} {body}", entry.at, entry.method, entry.path, entry.code)
 }
 
 #[test]
 fn the_same_seed_gives_the_same_requests() {
     let first = hashes(7);
-    assert!(first.2 > 100, "{} requests", first.2);
+    assert!(first.2.len() > 100, "{} requests", first.2.len());
     for _ in 0..3 {
-        assert_eq!(hashes(7), first);
+        let again = hashes(7);
+        for (at, (one, other)) in first.2.iter().zip(&again.2).enumerate() {
+            assert_eq!(other, one, "request {at}");
+        }
+        assert_eq!(again, first);
     }
 }
 

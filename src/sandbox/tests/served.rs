@@ -48,20 +48,15 @@ async fn selectors_select() {
 #[tokio::test(start_paused = true)]
 async fn kinds_come_and_go() {
     let sandbox = sandbox();
-    let routes = api(&sandbox.client(), "traefik.io", "v1alpha1", "TraefikService");
+    let routes = api(&sandbox.client(), "example.org", "v1alpha1", "Gadget");
     assert_eq!(code(routes.list(&ListParams::default()).await), 404);
     assert_eq!(code(routes.get("x").await), 404);
-    sandbox.install(Resource::custom(
-        "traefik.io",
-        "v1alpha1",
-        "TraefikService",
-        "traefikservices",
-    ));
+    sandbox.install(Resource::custom("example.org", "v1alpha1", "Gadget", "gadgets"));
     assert!(routes.list(&ListParams::default()).await.unwrap().items.is_empty());
-    let discovered = kube::discovery::group(&sandbox.client(), "traefik.io").await.unwrap();
-    let (found, _) = discovered.recommended_kind("TraefikService").unwrap();
-    assert_eq!(found.plural, "traefikservices");
-    sandbox.uninstall("traefikservices.traefik.io").unwrap();
+    let discovered = kube::discovery::group(&sandbox.client(), "example.org").await.unwrap();
+    let (found, _) = discovered.recommended_kind("Gadget").unwrap();
+    assert_eq!(found.plural, "gadgets");
+    sandbox.uninstall("gadgets.example.org").unwrap();
     assert_eq!(code(routes.list(&ListParams::default()).await), 404);
     assert_eq!(sandbox.client().apiserver_version().await.unwrap().minor, "36");
 }
