@@ -130,9 +130,9 @@ async fn late_target(ground: &Ground) {
 
 async fn suspension(ground: &Ground) {
     let room = initialised(ground, "suspend", &json!({"suspend": true})).await;
-    release(&room).await;
     let held = |canary: &Value| canary["status"]["conditions"].to_string().contains("Suspended");
     room.until("canaries", "app", "held", held).await;
+    release(&room).await;
     assert_eq!(room.get("canaries", "app").await["status"]["phase"], "Initialized");
     room.patch("canaries", "app", &json!({"spec": {"suspend": false}}))
         .await;
