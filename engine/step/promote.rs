@@ -185,7 +185,7 @@ pub(super) fn promoting(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 
 /// The primary's scaler has a floor that it may not have reached yet: a scaler acts within its period. One that does not act at all
 /// holds up nothing for long, as there is a ready primary.
-fn wait_for_capacity(cx: &mut Cx<'_>, release: &Release) -> Option<Done> {
+fn wait_for_capacity(cx: &Cx<'_>, release: &Release) -> Option<Done> {
     let floor = scaler::floor(cx).filter(|_| release.split.canary > 0)?;
     let has = release.target.workload.replicas(&release.primary);
     let entered = cx.status().last_transition_time.max(cx.watched_since);
@@ -193,9 +193,11 @@ fn wait_for_capacity(cx: &mut Cx<'_>, release: &Release) -> Option<Done> {
     if has >= floor || cx.now >= end {
         return None;
     }
-    let message = format!("{} has {has} of the {floor} pods that served", primary_name(cx));
-    cx.say(message.clone());
-    let mut done = cx.wake_in("wait", message, cx.interval());
+    let why = format!(
+        "{} has {has} of the {floor} pods of its scaler's floor",
+        primary_name(cx)
+    );
+    let mut done = cx.wake_in("wait", why, cx.interval());
     done.wake = done.wake.map(|wake| wake.min(end));
     Some(done)
 }
