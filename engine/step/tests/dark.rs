@@ -49,6 +49,42 @@ fn weights_that_come_back_while_finalising_are_taken_back_before_the_target_goes
     assert_clean(&model);
 }
 
+/// W-8: the status has the weight of a run whose route is gone.
+#[test]
+fn a_route_that_is_deleted_in_a_run_comes_back_at_the_same_weight() {
+    let mut model = released(&json!({}));
+    reach(&mut model, 40);
+    model.remove(&route_at());
+    model.step();
+    let again = model.get(&route_at()).expect("the route is made again");
+    assert_eq!(again["spec"]["rules"][0]["backendRefs"][1]["weight"], 40);
+    assert_clean(&model);
+}
+
+/// S1: what rests on the primary by right is not sent there while only the target has pods.
+#[test]
+fn nothing_is_sent_to_a_primary_without_pods() {
+    let mut model = released(&json!({}));
+    finish(&mut model);
+    for (at, pods) in [(primary_at(), 0), (target_at(), 1)] {
+        let mut workload = (*model.get(&at).unwrap()).clone();
+        workload["spec"]["replicas"] = 1.into();
+        workload["status"]["availableReplicas"] = pods.into();
+        model.put(at, workload);
+    }
+    let mut route = (*model.get(&route_at()).unwrap()).clone();
+    for backend in [0, 1] {
+        route["spec"]["rules"][0]["backendRefs"][backend]["weight"] = 50.into();
+    }
+    model.put(route_at(), route);
+    model.step();
+    let route = model.get(&route_at()).unwrap();
+    assert_eq!(route["spec"]["rules"][0]["backendRefs"][0]["weight"], 50);
+    let told = |event: &crate::seam::Event| event.message.contains("not moving traffic to 100/0");
+    assert!(model.events.iter().any(told), "{:#?}", model.events.last());
+    assert_clean(&model);
+}
+
 #[test]
 fn a_route_that_is_deleted_in_an_ab_test_comes_back_with_the_canary() {
     let spec = json!({"analysis": {"stepWeight": null, "maxWeight": null, "iterations": 3,
