@@ -49,8 +49,14 @@ fn the_hash_finds_the_revision() {
         template["spec"]["nodeSelector"] = json!({ZERO_SELECTOR: "true"});
         json!({"metadata": {"name": "app-5d9"}, "revision": 1, "data": {"spec": {"template": template}}})
     };
-    let cases: [(&str, &dyn Fn(&str) -> Value); 2] = [("Deployment", &set), ("DaemonSet", &revision)];
-    for (kind, item) in cases {
+    for kind in ["Deployment", "DaemonSet"] {
+        let item = |image: &str| {
+            if kind == "Deployment" {
+                set(image)
+            } else {
+                revision(image)
+            }
+        };
         let (old, new) = (target(kind, "app:1"), target(kind, "app:3"));
         let promoted = Workload::of_object(&old).revision(&old);
         let answer = answer(&json!([item("app:3"), {"spec": {}}, item("app:1"), item("app:2")]));
