@@ -2,8 +2,10 @@
 
 pub(crate) mod boards;
 pub(crate) mod chores;
+pub(crate) mod flagger;
 pub(crate) mod judgement;
 pub(crate) mod peer;
+pub(crate) mod steps;
 pub(crate) mod values;
 
 use serde_json::Value;
