@@ -14,7 +14,7 @@ mod companions;
 use charts::{
     Ground, HOME,
     boards::{Asked, boards, queries},
-    chart, chores, file, judgement,
+    chart, chores, everything, file, judgement,
 };
 use cluster::{
     lab::{items, text},
@@ -190,6 +190,7 @@ async fn works_in_one_namespace(ground: &Ground) {
     let controller = chores::controller(lab, HOME, "aviary").await;
     chores::begin(&room).await;
     chores::release(&room).await;
+    everything::lives(&room, &prometheus.url).await;
     let ended = controller.terminate(STOP).await;
     assert!(ended.success(), "{ended}");
     ground.helm(&["uninstall", "aviary", "-n", HOME, "--wait"]);

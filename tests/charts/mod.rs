@@ -2,6 +2,7 @@
 
 pub(crate) mod boards;
 pub(crate) mod chores;
+pub(crate) mod everything;
 pub(crate) mod flagger;
 pub(crate) mod judgement;
 pub(crate) mod peer;
