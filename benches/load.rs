@@ -70,10 +70,6 @@ impl Drop for Tester {
     }
 }
 
-fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     // cargo test runs bench targets, too, without this word: nothing is measured then.

@@ -12,7 +12,7 @@ mod cluster;
 mod companions;
 
 use charts::{
-    Ground, chores,
+    Ground, HOME, chores,
     flagger::{self, Flagger},
     peer, shared, steps,
 };
@@ -31,8 +31,9 @@ const MINUTE: Duration = Duration::from_mins(1);
 const NEXT: &str = "stefanprodan/podinfo:3.0.2";
 /// And one after that.
 const LAST: &str = "stefanprodan/podinfo:3.0.3";
-/// Canaries that Flagger itself makes: one that it has never released, one with success, one without, one that it is about to.
-const MADE: [&str; 4] = ["fresh", "podinfo", "broken", "midway"];
+/// Canaries that Flagger itself makes: one that it has never released, one with success, one without, one that it is about to release, and
+/// one that gets a new version while nobody leads.
+const MADE: [&str; 5] = ["fresh", "podinfo", "broken", "midway", "pushed"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migration() {
@@ -121,7 +122,10 @@ async fn is_as_it_was(room: &Room<'_>) {
 /// What the users' pods come from, and how often that has changed.
 async fn generations(room: &Room<'_>, canaries: &[&str]) -> Value {
     let mut all = json!({});
-    for name in canaries.iter().flat_map(|name| [(*name).to_owned(), format!("{name}-primary")]) {
+    for name in canaries
+        .iter()
+        .flat_map(|name| [(*name).to_owned(), format!("{name}-primary")])
+    {
         all[&name] = room.get("deployments", &name).await["metadata"]["generation"].clone();
     }
     all
@@ -184,8 +188,8 @@ async fn with_flagger_itself() {
     let theirs = and_back(&ground, &room, &folder, ours).await;
 
     // Flagger goes on: the next release, the one that had failed, and a deletion.
-    let (still, runs_before) = (["fresh", "midway"], runs(&room, &["fresh", "midway"]).await);
-    let generations = generations(&room, &still).await;
+    let still = ["fresh", "midway", "pushed"];
+    let before = (runs(&room, &still).await, generations(&room, &still).await);
     hooks.answer("/load", 200);
     for name in ["podinfo", "broken"] {
         room.set_image(name, "podinfod", LAST);
@@ -195,8 +199,7 @@ async fn with_flagger_itself() {
         assert_eq!(image(&room, &format!("{name}-primary")).await, LAST);
     }
     // Meanwhile it has looked at the others several times.
-    assert_eq!(runs(&room, &still).await, runs_before);
-    assert_eq!(self::generations(&room, &still).await, generations);
+    assert_eq!((runs(&room, &still).await, generations(&room, &still).await), before);
     ground.kubectl(&["-n", &room.name, "delete", "canary", "fresh", "--timeout=60s"]);
     theirs.stop().await;
 }
@@ -212,7 +215,8 @@ async fn made_by_flagger(room: &Room<'_>, hooks: &Hooks) {
         analysis["stepWeight"] = json!(if name == "midway" { 5 } else { 50 });
         if name == "broken" {
             analysis["threshold"] = json!(1);
-            analysis["webhooks"] = json!([{"name": "load", "type": "rollout", "url": hooks.url("/load"), "timeout": "5s"}]);
+            analysis["webhooks"] =
+                json!([{"name": "load", "type": "rollout", "url": hooks.url("/load"), "timeout": "5s"}]);
         }
         room.create("canaries", object).await;
     }
@@ -235,32 +239,47 @@ async fn there(ground: &Ground, room: &Room<'_>, folder: &Path, theirs: Flagger)
     let mut theirs = Some(theirs);
     let mut left = None;
     let mut ours = None;
+    let mut weight_left = 0;
     let at_rest = ["fresh", "podinfo", "broken"];
+    let in_hand = ["fresh", "podinfo", "broken", "midway"];
     for command in steps::commands("To Aviary") {
         steps::run(ground, folder, &command);
         if command.contains("scale deployment/flagger") {
             theirs.take().unwrap().stop().await;
             let midway = room.get("canaries", "midway").await["status"].clone();
             assert_eq!(text(&midway["phase"]), "Progressing", "{midway:#}");
+            weight_left = midway["canaryWeight"].as_i64().unwrap();
+            room.set_image("pushed", "podinfod", NEW);
             left = Some((
                 chores::census(room).await,
                 generations(room, &at_rest).await,
-                runs(room, &at_rest).await,
+                runs(room, &in_hand).await,
             ));
         } else if command.contains("helm upgrade") {
             ours = Some(chores::controller(ground.lab(), "aviary-system", "aviary").await);
             for name in at_rest {
-                room.until_status(name, "without hashes of Flagger", |status| !peer::has_its_hashes(status))
-                    .await;
+                room.until_status(name, "without hashes of Flagger", |status| {
+                    !peer::has_its_hashes(status)
+                })
+                .await;
             }
         }
     }
-    room.until_phase("midway", "Succeeded").await;
-    assert_eq!(image(room, "midway-primary").await, NEW);
+    // The run goes on where it was, and what was pushed meanwhile is released.
+    for name in ["midway", "pushed"] {
+        room.until_phase(name, "Succeeded").await;
+        assert_eq!(image(room, &format!("{name}-primary")).await, NEW);
+    }
+    let next = format!("Advance midway.{} canary weight {}", room.name, weight_left + 5);
+    assert!(
+        room.messages("midway").await.contains(&next),
+        "{next}: {:#?}",
+        room.messages("midway").await
+    );
     let now = (
         chores::census(room).await,
         generations(room, &at_rest).await,
-        runs(room, &at_rest).await,
+        runs(room, &in_hand).await,
     );
     assert_eq!(Some(now), left);
     for (name, phase, stable) in [
@@ -319,4 +338,40 @@ async fn runs(room: &Room<'_>, canaries: &[&str]) -> Value {
         all[name] = json!(times);
     }
     all
+}
+
+/// The other way: both at once, and one Lease. Who does not hold it does nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_meet_at_one_lease() {
+    let Some(ground) = Ground::up("cluster-lease").await else {
+        return;
+    };
+    flagger::install(&ground);
+    ground.kubectl(&["create", "namespace", HOME]);
+    let room = ground.lab().room("leased").await;
+    let place = format!("-leader-election-namespace={HOME}");
+    let theirs = Flagger::start(&ground, &["-enable-leader-election", &place]).await;
+    let folder = steps::workplace("lease");
+    let install = steps::commands("To Aviary")
+        .into_iter()
+        .find(|it| it.contains("helm upgrade"));
+    steps::run(&ground, &folder, &install.unwrap());
+    room.create("deployments", deployment("podinfo")).await;
+    room.create("canaries", canary("podinfo")).await;
+    let ours = chores::controller(ground.lab(), HOME, "aviary").await;
+    let status = room.until_phase("podinfo", "Initialized").await;
+    assert!(peer::has_its_hashes(&status), "it was not Flagger: {status:#}");
+    assert!(!ours.acts().await, "there are two leaders");
+
+    theirs.stop().await;
+    // Flagger's Lease is for a minute.
+    until("Aviary leads", 3 * MINUTE, async || ours.acts().await.then_some(())).await;
+    let theirs = Flagger::start(&ground, &["-enable-leader-election", &place]).await;
+    room.set_image("podinfo", "podinfod", NEW);
+    let status = room.until_phase("podinfo", "Succeeded").await;
+    assert!(!peer::has_its_hashes(&status), "it was Flagger: {status:#}");
+    assert_eq!(image(&room, "podinfo-primary").await, NEW);
+    theirs.stop().await;
+    let ended = ours.terminate(Duration::from_secs(10)).await;
+    assert!(ended.success(), "{ended}");
 }

@@ -58,7 +58,10 @@ async fn promoted(room: &Room<'_>) {
 async fn create(room: &Room<'_>, prometheus: &str, hooks: &Hooks) {
     let named = |name: &str, more: Value| {
         let mut object = json!({"metadata": {"name": name}});
-        object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        object
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         object
     };
     let mut target = deployment(NAME);
@@ -75,20 +78,30 @@ async fn create(room: &Room<'_>, prometheus: &str, hooks: &Hooks) {
         ("configmaps", "whole-settings", json!({"data": {"colour": "blue"}})),
         ("secrets", "whole-token", json!({"stringData": {"token": "old"}})),
         ("secrets", "whole-chat", chat),
-        ("secrets", "whole-prometheus", json!({"stringData": {"username": "a", "password": "b"}})),
+        (
+            "secrets",
+            "whole-prometheus",
+            json!({"stringData": {"username": "a", "password": "b"}}),
+        ),
         ("horizontalpodautoscalers", NAME, scaler),
         ("metrictemplates", NAME, template),
-        ("alertproviders", NAME, json!({"spec": {"type": "slack", "channel": "all", "secretRef": {"name": "whole-chat"}}})),
+        (
+            "alertproviders",
+            NAME,
+            json!({"spec": {"type": "slack", "channel": "all", "secretRef": {"name": "whole-chat"}}}),
+        ),
     ] {
         room.create(kind, named(name, more)).await;
     }
     room.create("deployments", target).await;
     let mut object = canary(NAME);
     object["spec"]["revertOnDeletion"] = json!(true);
-    object["spec"]["autoscalerRef"] = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": NAME});
+    object["spec"]["autoscalerRef"] =
+        json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": NAME});
     let analysis = &mut object["spec"]["analysis"];
     analysis["stepWeight"] = json!(25);
-    analysis["metrics"] = json!([{"name": "one", "templateRef": {"name": NAME}, "thresholdRange": {"min": 1}, "interval": "1m"}]);
+    analysis["metrics"] =
+        json!([{"name": "one", "templateRef": {"name": NAME}, "thresholdRange": {"min": 1}, "interval": "1m"}]);
     analysis["alerts"] = json!([{"name": "all", "severity": "info", "providerRef": {"name": NAME}}]);
     analysis["webhooks"] = json!([
         {"name": "load", "url": hooks.url("/load")},

@@ -243,9 +243,7 @@ fn all_queries_of_a_check_are_asked_at_once() {
     let took = |metrics: usize| {
         simulate(1, move |stage| async move {
             let life = stage.start().await;
-            stage
-                .outside
-                .set_server(BAD, (slow, Ok(answer(200, &vector("1")))));
+            stage.outside.set_server(BAD, (slow, Ok(answer(200, &vector("1")))));
             let entries: Vec<Value> = (0..metrics)
                 .map(|number| {
                     let name = format!("m{number}");
@@ -263,7 +261,10 @@ fn all_queries_of_a_check_are_asked_at_once() {
             stage.set_version("podinfo", "2");
             let begun = stage.world.now();
             stage.reach("podinfo", &["Succeeded"]).await;
-            assert!(stage.outside.count(BAD) >= 3 * metrics, "each check asks for each metric");
+            assert!(
+                stage.outside.count(BAD) >= 3 * metrics,
+                "each check asks for each metric"
+            );
             life.stop().await;
             stage.world.now().duration_since(begun).as_millis()
         })
