@@ -5,6 +5,7 @@ pub(crate) mod chores;
 pub(crate) mod everything;
 pub(crate) mod flagger;
 pub(crate) mod judgement;
+pub(crate) mod lifecycle;
 pub(crate) mod peer;
 pub(crate) mod steps;
 pub(crate) mod values;
