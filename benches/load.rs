@@ -124,7 +124,7 @@ fn target() -> String {
                 return HttpResponse::Ok().body("hello");
             }
             actix_rt::time::sleep(SLOW).await;
-            if ASKED.fetch_add(1, Ordering::Relaxed) % FAILS_EACH == 0 {
+            if ASKED.fetch_add(1, Ordering::Relaxed).is_multiple_of(FAILS_EACH) {
                 return HttpResponse::ServiceUnavailable().finish();
             }
             HttpResponse::Ok().body("hello")
