@@ -32,7 +32,7 @@ pub(super) const PHASES: [Phase; 11] = [
 ];
 
 /// Kinds of writes of all scenarios together. A write that is none of these fails the search: it needs a name and a scenario.
-pub(super) const EFFECTS: [&str; 27] = [
+pub(super) const EFFECTS: [&str; 28] = [
     "apex Service changed",
     "apex Service made",
     "canary Service changed",
@@ -46,6 +46,7 @@ pub(super) const EFFECTS: [&str; 27] = [
     "primary given a template",
     "primary made",
     "primary named",
+    "primary scaled up",
     "primary's scaler changed",
     "primary's scaler made",
     "route made",
@@ -221,10 +222,10 @@ fn effect(model: &Model, write: &Write) -> String {
         _ if made => "primary made".to_owned(),
         _ if is_primary => {
             let carries = patch(write)["spec"].get("template").is_some();
-            if carries {
-                "primary given a template"
-            } else {
-                "primary changed"
+            match (carries, scaled(write)) {
+                (true, _) => "primary given a template",
+                (false, "target scaled up") => "primary scaled up",
+                (false, _) => "primary changed",
             }
             .to_owned()
         }

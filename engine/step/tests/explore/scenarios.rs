@@ -118,6 +118,7 @@ fn strategies() -> Vec<Scenario> {
                 "apex Service changed",
                 "canary Service changed",
                 "primary Service changed",
+                "primary scaled up",
                 "route made",
             ],
             ..BASE
