@@ -93,7 +93,8 @@ async fn create(room: &Room<'_>, prometheus: &str, hooks: &Hooks) {
     ] {
         room.create(kind, named(name, more)).await;
     }
-    let service = json!({"spec": {"selector": {"app": NAME}, "ports": [{"name": "http", "port": 9898, "targetPort": 9898}]}});
+    let service =
+        json!({"spec": {"selector": {"app": NAME}, "ports": [{"name": "http", "port": 9898, "targetPort": 9898}]}});
     room.create("services", named(NAME, service)).await;
     room.create("deployments", target).await;
     let mut object = canary(NAME);

@@ -56,5 +56,8 @@ pub(crate) fn come_and_go(ground: &Ground) {
         ground.helm(&[&["uninstall", &release], &place[..]].concat());
         assert_eq!(ground.kubectl(&look), "", "{name} leaves something behind");
     }
-    assert!(file("deploy/charts").read_dir().unwrap().count() == BESIDE.len() + 1, "a chart is not tried");
+    assert!(
+        file("deploy/charts").read_dir().unwrap().count() == BESIDE.len() + 1,
+        "a chart is not tried"
+    );
 }
