@@ -14,7 +14,7 @@ const FROM_SOURCES: [&str; 4] = ["nginx", "skipper", "apisix", "gloo"];
 fn fixture(provider: &Provider) -> Value {
     let mut spec = json!({"provider": provider.name, "service": {"port": 9898, "hosts": ["app.example.com"]}});
     let more = match provider.name {
-        "gatewayapi:v1" | "gatewayapi:v1beta1" => json!({"service": {"gatewayRefs": [{"name": "gw"}]}}),
+        gateway if gateway.starts_with("gatewayapi:") => json!({"service": {"gatewayRefs": [{"name": "gw"}]}}),
         "appmesh" => json!({"service": {"meshName": "prod"}}),
         _ => json!({}),
     };
