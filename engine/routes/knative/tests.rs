@@ -134,6 +134,13 @@ fn what_cannot_be_read_is_no_split() {
 }
 
 #[test]
+fn huge_shares() {
+    let huge = json!({"latestRevision": true, "percent": i64::MAX});
+    let odd = service("a", &json!([huge, huge, {"revisionName": "a", "percent": i64::MAX}]));
+    assert!(over("Progressing", &odd, PROVIDER.observed).is_ok());
+}
+
+#[test]
 fn routes_that_are_not_ready_hold_the_run() {
     let mut service = service("a", &json!([]));
     assert_eq!(over("Progressing", &service, PROVIDER.accepted), Ok(()));
