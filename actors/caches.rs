@@ -6,6 +6,8 @@
 //!   watch of CRDs ──> Installed ──> feeds start and stop with their kind
 //! ```
 //!
+//! Kinds of traffic providers sleep until the first canary looks at them ([`Caches::learn`]): what nobody uses is not watched.
+//!
 //! What it is not: a source for writes. Every write carries a precondition, as a cache may be late. ConfigMaps and Secrets are
 //! watched by their metadata; their data is read when its version changed. Objects are kept as text, see `caches::packed`.
 
@@ -25,8 +27,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
     sync::Arc,
+    time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use crate::{places::Places, world::World};
 use feed::Feed;
@@ -36,6 +39,10 @@ pub use raw::key_of;
 pub use shard::Mark;
 use shard::{Listener, Shard};
 pub use view::{Digests, Overlay, Pins, StepView, is_newer};
+
+/// Longest wait for the first list of a kind, of as many pages as a large cluster has: three times what one slow answer may take
+/// ([`crate::cluster`] gives an attempt 15 s). The step is tried again afterwards.
+const LEARNING: Duration = Duration::from_secs(45);
 
 /// The kinds that are no provider's, and whether only their metadata is watched.
 const KINDS: [(Kind, bool); 10] = [
@@ -55,6 +62,12 @@ const KINDS: [(Kind, bool); 10] = [
 pub fn watched() -> BTreeMap<Kind, bool> {
     let routes = routes::kinds().into_iter().map(|kind| (kind, false));
     routes.chain(KINDS).collect()
+}
+
+/// Whether a kind is watched only once a canary looks at it: those of the traffic providers, of which a cluster has many objects that are
+/// nobody's canary's, and KEDA's.
+fn is_lazy(kind: Kind) -> bool {
+    kind == kinds::SCALED_OBJECT || !KINDS.iter().any(|(other, _)| *other == kind)
 }
 
 /// Wakes a canary. Called from watch tasks: it must not block.
@@ -78,7 +91,9 @@ pub struct Caches(Arc<Inner>);
 
 struct Inner {
     shards: BTreeMap<Kind, Arc<Shard>>,
-    /// Number of kinds whose first list is done.
+    /// Number of kinds that are watched from the start.
+    eager: usize,
+    /// Number of those whose first list is done.
     settled: watch::Receiver<usize>,
     _alive: watch::Sender<()>,
 }
@@ -102,8 +117,11 @@ impl Caches {
         let mut shards = BTreeMap::new();
         // With one namespace the rights may end there (DP-7), so kinds of the whole cluster (Kuma's) count as not installed.
         let within = |kind: &Kind| namespace.is_none() || kind.is_namespaced();
+        let mut eager = 0;
         for (kind, bare) in watched().into_iter().filter(|(kind, _)| within(kind)) {
-            let shard = Arc::new(Shard::new(kind, bare));
+            let lazy = is_lazy(kind);
+            eager += usize::from(!lazy);
+            let shard = Arc::new(Shard::new(kind, bare, lazy));
             let place = beside.as_mut().filter(|_| kind.is_of_mesh()).unwrap_or(&mut installed);
             let feed = Feed {
                 world: world.clone(),
@@ -111,7 +129,7 @@ impl Caches {
                 namespace: namespace.map(str::to_owned),
                 shard: shard.clone(),
                 installed: place.follow(kind),
-                settled: settled.clone(),
+                settled: (!lazy).then(|| settled.clone()),
                 fleet: (kind == kinds::CANARY).then(|| fleet.clone()),
             };
             world.spawn(while_alive(stop.clone(), feed.run()));
@@ -126,6 +144,7 @@ impl Caches {
         }
         Self(Arc::new(Inner {
             shards,
+            eager,
             settled: count,
             _alive: alive,
         }))
@@ -142,14 +161,14 @@ impl Caches {
             .map_or(Kept::NoSuchKind, |shard| shard.look(&key_of(of), None).0)
     }
 
-    /// Whether every kind was listed once, or found to be not installed: for `/readyz`.
+    /// Whether every kind that is watched from the start was listed once, or found to be not installed: for `/readyz`.
     pub fn synced(&self) -> bool {
-        *self.0.settled.borrow() >= self.0.shards.len()
+        *self.0.settled.borrow() >= self.0.eager
     }
 
     /// Wait until [`Caches::synced`].
     pub async fn wait_synced(&self) {
-        let all = self.0.shards.len();
+        let all = self.0.eager;
         // An error means that the watches have ended: the process is stopping.
         drop(self.0.settled.clone().wait_for(|count| *count >= all).await);
     }
@@ -158,6 +177,23 @@ impl Caches {
     pub fn unsynced(&self) -> Vec<Kind> {
         let pending = self.0.shards.iter().filter(|(_, shard)| shard.is_pending());
         pending.map(|(kind, _)| *kind).collect()
+    }
+
+    /// Watch these kinds from now on, and wait until each was listed once, or found to be not installed. `false` when one was not in time.
+    pub async fn learn(&self, kinds: &BTreeSet<Kind>) -> bool {
+        let shards = || kinds.iter().filter_map(|kind| self.shard(*kind));
+        shards().for_each(|shard| shard.wake());
+        let all = async {
+            for shard in shards() {
+                shard.settled().await;
+            }
+        };
+        timeout(LEARNING, all).await.is_ok()
+    }
+
+    /// Whether nothing may be concluded yet from what is kept of this kind.
+    fn is_unknown(&self, kind: Kind) -> bool {
+        self.shard(kind).is_some_and(|shard| shard.is_unknown())
     }
 
     /// Ring this bell from now on when an object of interest changes.

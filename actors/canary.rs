@@ -25,7 +25,9 @@ use crate::{
     world::World,
 };
 
+mod evidence;
 mod memory;
+mod mind;
 mod owed;
 mod round;
 mod secrets;

@@ -6,7 +6,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 /// Address of an actor that takes at most `capacity` messages at a time, waiting and being handled together.
 pub struct Mail<M>
@@ -24,6 +24,17 @@ pub struct Meter {
     capacity: usize,
     permits: Arc<Semaphore>,
     waits: Arc<AtomicU64>,
+}
+
+/// The right to send one message at once. Whoever has to make a large message asks for this first, and makes it when it can go:
+/// a thousand senders that wait with their messages in hand take the memory of a thousand messages.
+pub struct Seat<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    to: Recipient<M>,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// A message could not be delivered: its actor is gone.
@@ -62,16 +73,34 @@ where
 
     /// Send, and wait for the answer. Waits for a permit first; dropping the future gives it back.
     pub async fn send(&self, message: M) -> Result<M::Result, Undelivered> {
-        let permits = &self.meter.permits;
-        let _permit = match permits.try_acquire() {
-            Ok(permit) => permit,
-            Err(TryAcquireError::Closed) => return Err(Undelivered),
-            Err(TryAcquireError::NoPermits) => {
-                self.meter.waits.fetch_add(1, Ordering::Relaxed);
-                permits.acquire().await.map_err(|_| Undelivered)?
-            }
+        let seat = match self.free_seat()? {
+            Some(seat) => seat,
+            None => self.seat().await?,
         };
-        self.to.send(message).await.map_err(|_| Undelivered)
+        seat.send(message).await
+    }
+
+    /// A seat, if one is free now.
+    pub fn free_seat(&self) -> Result<Option<Seat<M>>, Undelivered> {
+        match self.meter.permits.clone().try_acquire_owned() {
+            Ok(permit) => Ok(Some(self.taken(permit))),
+            Err(TryAcquireError::NoPermits) => Ok(None),
+            Err(TryAcquireError::Closed) => Err(Undelivered),
+        }
+    }
+
+    /// Wait for a seat; they are given in the order of the calls. Dropping it gives it back.
+    pub async fn seat(&self) -> Result<Seat<M>, Undelivered> {
+        self.meter.waits.fetch_add(1, Ordering::Relaxed);
+        let permit = self.meter.permits.clone().acquire_owned().await;
+        Ok(self.taken(permit.map_err(|_| Undelivered)?))
+    }
+
+    fn taken(&self, permit: OwnedSemaphorePermit) -> Seat<M> {
+        Seat {
+            to: self.to.clone(),
+            _permit: permit,
+        }
     }
 
     /// Messages that could be sent now without waiting.
@@ -95,6 +124,19 @@ where
             to: self.to.clone(),
             meter: self.meter.clone(),
         }
+    }
+}
+
+// === impl Seat ===
+
+impl<M> Seat<M>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    /// Send, and wait for the answer.
+    pub async fn send(self, message: M) -> Result<M::Result, Undelivered> {
+        self.to.send(message).await.map_err(|_| Undelivered)
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     cluster::Cluster,
-    mail::{Mail, Meter, Undelivered},
+    mail::{Mail, Meter, Seat, Undelivered},
     world::World,
 };
 
@@ -107,19 +107,31 @@ impl Router {
         self.reads.send(Read(of)).await.unwrap_or_else(|gone| Err(lost(gone)))
     }
 
-    /// Write in this order up to the first failure; one result for each write.
-    pub async fn apply(&self, writes: Vec<Write>) -> Vec<Result<Arc<Value>, Trouble>> {
-        let count = writes.len();
-        let all_lost = |gone| vec![Err(lost(gone)); count];
-        self.applies.send(Apply(writes)).await.unwrap_or_else(all_lost)
+    /// The right to apply a list of writes at once, if that can be had without waiting.
+    pub fn free_seat(&self) -> Option<Seat<Apply>> {
+        self.applies.free_seat().ok().flatten()
+    }
+
+    /// Wait for the right to apply a list of writes; `None` when the process is stopping.
+    pub async fn seat(&self) -> Option<Seat<Apply>> {
+        self.applies.seat().await.ok()
     }
 
     /// Save the status, see [`Cluster::save_status`]. Gives the Canary as it is afterwards.
-    pub async fn save(&self, canary: Canary, status: CanaryStatus) -> Result<Value, Trouble> {
-        let (canary, status) = (Box::new(canary), Box::new(status));
+    pub async fn save(&self, canary: Box<Canary>, status: Box<CanaryStatus>) -> Result<Value, Trouble> {
         let saved = self.saves.send(Save { canary, status }).await;
         saved.unwrap_or_else(|gone| Err(lost(gone)))
     }
+}
+
+/// Write in this order up to the first failure; one result for each write. Without a seat nothing is written.
+pub async fn apply(seat: Option<Seat<Apply>>, writes: Vec<Write>) -> Vec<Result<Arc<Value>, Trouble>> {
+    let count = writes.len();
+    let results = match seat {
+        Some(seat) => seat.send(Apply(writes)).await,
+        None => Err(Undelivered),
+    };
+    results.unwrap_or_else(|gone| vec![Err(lost(gone)); count])
 }
 
 // === impl RouterActor ===
@@ -155,7 +167,7 @@ impl Handler<Apply> for RouterActor {
 
     fn handle(&mut self, Apply(writes): Apply, _: &mut Self::Context) -> Self::Result {
         let (cluster, count) = (self.cluster.clone(), writes.len());
-        self.run(async move { apply(&cluster, &writes).await }, move |trouble| {
+        self.run(async move { write_all(&cluster, &writes).await }, move |trouble| {
             vec![Err(trouble); count]
         })
     }
@@ -170,7 +182,7 @@ impl Handler<Save> for RouterActor {
     }
 }
 
-async fn apply(cluster: &Cluster, writes: &[Write]) -> Vec<Result<Arc<Value>, Trouble>> {
+async fn write_all(cluster: &Cluster, writes: &[Write]) -> Vec<Result<Arc<Value>, Trouble>> {
     let mut results = Vec::with_capacity(writes.len());
     for write in writes {
         let result = cluster.write(write).await;

@@ -10,7 +10,7 @@ COPY tests/testers/k6/go.mod tests/testers/k6/go.sum ./
 RUN go build -ldflags "-s -w" -o /out/k6 go.k6.io/k6
 
 FROM rust:1.95.0-alpine3.22 AS build
-# ring compiles a little C. Alpine drops old versions of packages, so a pin would break the build one day.
+# ring and jemalloc compile C. Alpine drops old versions of packages, so a pin would break the build one day.
 # hadolint ignore=DL3018
 RUN apk add --no-cache build-base
 WORKDIR /aviary

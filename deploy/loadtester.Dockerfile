@@ -19,7 +19,7 @@ COPY tests/controlplane/go.mod tests/controlplane/go.sum ./
 RUN go build -ldflags "-s -w" -o /out/kubectl k8s.io/kubernetes/cmd/kubectl
 
 FROM rust:1.95.0-alpine3.22 AS build
-# ring compiles a little C. Alpine drops old versions of packages, so a pin would break the build one day.
+# ring and jemalloc compile C. Alpine drops old versions of packages, so a pin would break the build one day.
 # hadolint ignore=DL3018
 RUN apk add --no-cache build-base
 WORKDIR /aviary

@@ -101,6 +101,7 @@ fn reads_what_the_kernel_says() {
     assert!(close(usage::mib(status, "VmRSS"), 10.0));
     assert!(close(usage::mib(status, "VmHWM"), 20.0));
     assert_eq!(usage::mib(status, "VmSwap"), None);
+    assert!(usage::of_parts().contains_key("this bench"));
     let own = usage::of(std::process::id()).unwrap();
     assert!(own.rss_mib > 0.5 && own.peak_mib >= own.rss_mib, "{own:?}");
 }

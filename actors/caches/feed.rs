@@ -39,8 +39,8 @@ pub(super) struct Feed {
     pub(super) namespace: Option<String>,
     pub(super) shard: Arc<Shard>,
     pub(super) installed: watch::Receiver<Presence>,
-    /// Counts the kinds whose first list is done.
-    pub(super) settled: Arc<watch::Sender<usize>>,
+    /// Counts the kinds whose first list is done. Only for those that are watched from the start.
+    pub(super) settled: Option<Arc<watch::Sender<usize>>>,
     /// Only for Canaries.
     pub(super) fleet: Option<Arc<dyn Fleet>>,
 }
@@ -75,6 +75,7 @@ impl Misses {
 impl Feed {
     pub(super) async fn run(mut self) {
         let (mut pace, mut misses) = (Pace::default(), Misses::default());
+        self.shard.woken().await;
         loop {
             let mut installed = self.installed.clone();
             let end = tokio::select! {
@@ -156,8 +157,8 @@ impl Feed {
     fn shard_settles(&self, change: impl FnOnce(&Shard) -> Vec<Change>) -> Vec<Change> {
         let is_first = self.shard.is_pending();
         let changes = change(&self.shard);
-        if is_first {
-            self.settled.send_modify(|count| *count += 1);
+        if let Some(settled) = self.settled.as_ref().filter(|_| is_first) {
+            settled.send_modify(|count| *count += 1);
         }
         changes
     }

@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+use tokio::sync::Notify;
 
 use super::{
     Ring,
@@ -20,6 +21,10 @@ pub(super) struct Shard {
     /// Only metadata is kept.
     pub(super) bare: bool,
     state: RwLock<State>,
+    /// Tells the feed that somebody needs the kind.
+    woken: Notify,
+    /// Tells those who wait for the first list. Wakes them in the order in which they came, so that one seed gives one run.
+    settled: Notify,
 }
 
 #[derive(Default)]
@@ -36,6 +41,8 @@ struct State {
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Stage {
+    /// Nobody has needed the kind, so it is not watched.
+    Asleep,
     /// Not listed yet.
     #[default]
     Pending,
@@ -90,12 +97,47 @@ pub(super) fn version_of(object: &Value) -> u64 {
 // === impl Shard ===
 
 impl Shard {
-    pub(super) fn new(kind: Kind, bare: bool) -> Self {
+    pub(super) fn new(kind: Kind, bare: bool, asleep: bool) -> Self {
+        let state = State {
+            stage: if asleep { Stage::Asleep } else { Stage::Pending },
+            ..State::default()
+        };
         Self {
             kind,
             bare,
-            state: RwLock::default(),
+            state: RwLock::new(state),
+            woken: Notify::new(),
+            settled: Notify::new(),
         }
+    }
+
+    /// Somebody needs the kind: watch it from now on.
+    pub(super) fn wake(&self) {
+        let mut state = self.state.write();
+        if state.stage == Stage::Asleep {
+            state.stage = Stage::Pending;
+            self.woken.notify_one();
+        }
+    }
+
+    /// Wait until somebody needs the kind. For its feed.
+    pub(super) async fn woken(&self) {
+        if self.state.read().stage == Stage::Asleep {
+            self.woken.notified().await;
+        }
+    }
+
+    /// Wait until the kind was listed once, or found to be not installed.
+    pub(super) async fn settled(&self) {
+        let settled = self.settled.notified();
+        if self.is_unknown() {
+            settled.await;
+        }
+    }
+
+    /// Neither listed yet nor found to be not installed: nothing may be concluded from what is kept.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self.state.read().stage, Stage::Asleep | Stage::Pending)
     }
 
     /// What is there, and whether that is at least as new as a write: its version was passed, or a list that began after it
@@ -123,6 +165,7 @@ impl Shard {
     /// Replace everything by the list that was begun last. What is not in it is gone (W-45).
     pub(super) fn complete_list(&self, listed: BTreeMap<String, Packed>) -> Vec<Change> {
         let (changes, woken) = self.state.write().replace_all(listed);
+        self.settled.notify_waiters();
         ring(woken);
         changes
     }
@@ -167,6 +210,7 @@ impl Shard {
         let (changes, woken) = state.replace_all(BTreeMap::new());
         state.stage = Stage::Missing;
         drop(state);
+        self.settled.notify_waiters();
         ring(woken);
         changes
     }

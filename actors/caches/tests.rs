@@ -91,6 +91,7 @@ async fn over_namespace<F: Future<Output = ()>>(fake: Fake, namespace: Option<&s
         let fleet: Arc<dyn Fleet> = told.clone();
         let caches = Caches::start(&world, &fake.client().into(), namespace, &fleet);
         settle().await;
+        caches.learn(&BTreeSet::from([HTTP_ROUTE])).await;
         test(Bench { fake, told, caches }).await;
     };
     LocalSet::new().run_until(run).await;
@@ -212,6 +213,46 @@ async fn a_kind_that_is_installed_later_is_noticed_and_its_end_too() {
         settle().await;
         assert_eq!(caches.object(&web), Seen::NoSuchKind);
         assert_eq!(rings.take(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_no_canary_looks_at_is_not_watched() {
+    let fake = Fake::default();
+    let vs = kinds::VIRTUAL_SERVICE;
+    over(fake, |Bench { fake, caches, .. }| async move {
+        assert!(watched().contains_key(&vs));
+        let asked = |fake: &Fake| fake.log().iter().filter(|line| line.contains("istio.io")).count();
+        assert_eq!(asked(&fake), 0);
+        let pins = Pins::default();
+        let (overlay, digests) = (Overlay::default(), Digests::default());
+        let look = || StepView::new(&caches, &overlay, &digests, &pins).object(&vs.named("shop", "web"));
+        look();
+        let unknown = pins.take_unknown();
+        assert_eq!((&unknown, pins.looks().len()), (&BTreeSet::from([vs]), 0));
+        assert!(caches.learn(&unknown).await);
+        assert_eq!(look(), Seen::Absent);
+        assert_eq!(
+            (asked(&fake) > 0, pins.take_unknown().len(), pins.looks().len()),
+            (true, 0, 1)
+        );
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_concluded_from_a_kind_that_cannot_be_listed() {
+    let fake = Fake::default();
+    fake.refuse("/apis/networking.k8s.io/v1/ingresses", 500);
+    over(fake, |Bench { fake, caches, .. }| async move {
+        let ingress = kinds::INGRESS;
+        let unknown = BTreeSet::from([ingress]);
+        assert!(!caches.learn(&unknown).await);
+        assert!(caches.synced(), "whoever does not need it goes on");
+        fake.serve("/apis/networking.k8s.io/v1/ingresses");
+        assert!(caches.learn(&unknown).await);
+        assert_eq!(caches.object(&ingress.named("shop", "web")), Seen::Absent);
     })
     .await;
 }

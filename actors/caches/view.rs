@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use engine::{ObjectRef, Seen, View, Write, configs::Digest, objects::resource_version, seam::Act};
+use engine::{Kind, ObjectRef, Seen, View, Write, configs::Digest, objects::resource_version, seam::Act};
 use serde_json::Value;
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Caches, Mark,
@@ -25,6 +29,8 @@ const DIGESTS: usize = 128;
 pub struct Pins {
     seen: RefCell<BTreeMap<ObjectRef, (Kept, Mark)>>,
     digests: RefCell<BTreeMap<ObjectRef, Option<Digest>>>,
+    /// Kinds that were looked at and are not known yet.
+    unknown: RefCell<BTreeSet<Kind>>,
 }
 
 /// Results of a canary's own writes that the caches may not have seen yet: it reads its own writes (peers.md 5.1, stale state).
@@ -60,6 +66,12 @@ impl Pins {
         let pins = self.seen.borrow();
         pins.iter().map(|(of, (_, mark))| (of.clone(), mark.clone())).collect()
     }
+
+    /// Kinds that the last call of the mind looked at and that nothing is known of yet: its answer must not be used. They are not
+    /// pinned, so that the call can be made again after [`Caches::learn`].
+    pub fn take_unknown(&self) -> BTreeSet<Kind> {
+        self.unknown.take()
+    }
 }
 
 // === impl StepView ===
@@ -81,6 +93,10 @@ impl<'a> StepView<'a> {
         let mut pins = self.pins.seen.borrow_mut();
         if let Some((kept, _)) = pins.get(of) {
             return kept.open();
+        }
+        if self.caches.is_unknown(of.kind) {
+            self.pins.unknown.borrow_mut().insert(of.kind);
+            return Seen::NoSuchKind;
         }
         let (kept, mark) = self.overlay.look(self.caches, of);
         let seen = kept.open();

@@ -2,30 +2,30 @@
 
 use crds::{Canary, Phase, decode::Unreadable, legacy::Translation};
 use engine::{
-    Ask, Done, Event, ObjectRef, Outcome, Step, View, Write, configs,
+    Ask, Done, Event, ObjectRef, Outcome, Step, Write, configs,
     invariants::{self, Violation},
     objects::{kinds, resource_version},
     seam::{Act, Alert, Decision, Measure, Trouble},
-    step::{Input, refused},
+    step::refused,
 };
 use futures::future::join_all;
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Memory, Tools, owed, secrets::Secrets};
+use super::{Memory, Tools, evidence::Evidence, owed, secrets::Secrets};
 use crate::{
-    caches::{Mark, Pins, StepView},
+    caches::{Mark, Pins},
     events::{Decided, Violated},
+    mail::Seat,
     metrics::Query,
     notifier::Notify,
+    router::{self, Apply},
     webhook::Call,
 };
 
 /// Calls of the mind in one step: 100 hooks and 20 groups of writes and questions are far more than any canary has.
 const ROUNDS_MAX: usize = 120;
-/// Look again after this long when a step could not be finished.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// How a step left the canary.
 pub(super) struct Rest {
@@ -38,13 +38,13 @@ pub(super) struct Rest {
 }
 
 /// The parts of one step.
-struct Round<'t> {
-    tools: &'t Tools,
-    at: &'t ObjectRef,
-    memory: Memory,
-    pins: Pins,
-    now: Timestamp,
-    entropy: u64,
+pub(super) struct Round<'t> {
+    pub(super) tools: &'t Tools,
+    pub(super) at: &'t ObjectRef,
+    pub(super) memory: Memory,
+    pub(super) pins: Pins,
+    pub(super) now: Timestamp,
+    pub(super) entropy: u64,
 }
 
 /// Make one step.
@@ -89,96 +89,71 @@ impl Round<'_> {
                 },
             );
         };
-        let (canary, legacy) = match crds::decode::canary(&raw) {
-            Ok(decoded) => decoded,
-            Err(unreadable) => return self.refuse(&raw, &unreadable).await,
-        };
-        self.decide(canary, &legacy).await
+        match crds::decode::canary(&raw) {
+            Ok((canary, legacy)) => {
+                drop(raw);
+                self.decide(Box::new(canary), &legacy).await
+            }
+            Err(unreadable) => self.refuse(&raw, &unreadable).await,
+        }
     }
 
     /// Tell the owner of an object that cannot be read; its metadata and status usually can.
     async fn refuse(&mut self, raw: &Value, unreadable: &Unreadable) -> (Phase, Done) {
-        let mut canary = self.bare(raw);
+        let mut canary = Box::new(self.bare(raw));
         // Its deletion needs no more than the target's name; without that, only our finalizer goes (W-44).
         if canary.metadata.deletion_timestamp.is_some() {
             return self.decide(canary, &[]).await;
         }
-        let done = refused(self.input(&canary, &[], &[], &self.view()), unreadable);
-        self.finish(&mut canary, done).await
+        let refusal = |round: &Self| refused(round.input(&canary, &[], &[], &round.view()), unreadable);
+        match self.consult(refusal).await {
+            Ok(done) => self.finish(&mut canary, done).await,
+            Err(later) => (Phase::New, later),
+        }
     }
 
-    /// What can be read of a Canary that cannot be read.
-    fn bare(&self, raw: &Value) -> Canary {
-        let target = raw["spec"]["targetRef"]["name"].as_str().unwrap_or_default();
-        let bare = json!({
-            "apiVersion": crds::API_VERSION, "kind": "Canary", "metadata": raw["metadata"], "status": raw["status"],
-            "spec": {"targetRef": {"kind": "Deployment", "name": target}},
-        });
-        crds::decode::decode(&bare).unwrap_or_else(|_| {
-            let mut nameless = Canary::new(&self.at.name, crds::CanarySpec::default());
-            nameless.metadata.namespace = Some(self.at.namespace.clone());
-            nameless
-        })
-    }
-
-    async fn decide(&mut self, mut canary: Canary, legacy: &[Translation]) -> (Phase, Done) {
+    async fn decide(&mut self, mut canary: Box<Canary>, legacy: &[Translation]) -> (Phase, Done) {
         let owed = self.memory.owed.found(canary.status.as_ref());
         self.notify(&canary, Vec::new(), owed).await;
-        let mut evidence: Vec<Outcome> = Vec::new();
+        let mut evidence = Evidence::default();
+        let mut seat = None;
         let mut first: Option<Done> = None;
         for _ in 0..ROUNDS_MAX {
-            match self.ask_mind(&canary, legacy, &evidence) {
-                Step::Ask(asks) => evidence.extend(self.answer(&asks).await),
-                Step::Do { writes, .. } => evidence.extend(self.apply(writes).await),
+            let step = match self.consult(|round| round.ask_mind(&canary, legacy, &evidence)).await {
+                Ok((step, violations)) => {
+                    self.report(&canary, &violations);
+                    step
+                }
+                Err(later) => return (Phase::New, later),
+            };
+            match step {
+                Step::Ask(asks) => evidence.add(self.answer(&asks).await),
+                Step::Do { writes, .. } => {
+                    seat = seat.or_else(|| self.tools.router.free_seat());
+                    if seat.is_some() {
+                        evidence.add(self.apply(seat.take(), writes).await);
+                        continue;
+                    }
+                    // A thousand canaries may wait here. None keeps its writes in hand: the mind gives the same ones again.
+                    drop(writes);
+                    seat = self.tools.router.seat().await;
+                    if seat.is_none() {
+                        return (Phase::New, self.later("stopping", "the process is about to end"));
+                    }
+                }
                 Step::Done(done) => {
+                    drop(std::mem::take(&mut evidence));
                     let (phase, done) = self.finish(&mut canary, *done).await;
                     let ending = done.aftermath;
                     let first = first.get_or_insert(done);
                     let Some(ending) = ending else {
                         return (phase, std::mem::take(first));
                     };
-                    evidence = vec![Outcome::Ended(ending)];
+                    evidence.add(vec![Outcome::Ended(ending)]);
                 }
             }
         }
         (Phase::New, self.later("endless", "the step did not come to an end"))
-    }
-
-    fn ask_mind(&self, canary: &Canary, legacy: &[Translation], evidence: &[Outcome]) -> Step {
-        let view = self.view();
-        let input = self.input(canary, legacy, evidence, &view);
-        let step = (self.tools.step)(input);
-        self.report(canary, &invariants::check(&input, &step));
-        step
-    }
-
-    fn view(&self) -> StepView<'_> {
-        StepView::new(
-            &self.tools.caches,
-            &self.memory.overlay,
-            &self.memory.digests,
-            &self.pins,
-        )
-    }
-
-    fn input<'i>(
-        &'i self,
-        canary: &'i Canary,
-        legacy: &'i [Translation],
-        evidence: &'i [Outcome],
-        view: &'i StepView<'_>,
-    ) -> Input<'i> {
-        Input {
-            canary,
-            legacy,
-            view,
-            settings: &self.tools.settings,
-            evidence,
-            last_check: self.memory.last_check,
-            watched_since: Some(self.memory.born),
-            now: self.now,
-            entropy: self.entropy,
-        }
     }
 
     /// Count and log what must never be. Nothing is stopped by it: the mind is what was tested, the check is its alarm.
@@ -187,16 +162,6 @@ impl Round<'_> {
             self.tools.series.violated(violation.id);
             Violated { canary, violation }.emit();
         }
-    }
-
-    fn look_at_canary(&self) -> Option<Arc<Value>> {
-        let view = StepView::new(
-            &self.tools.caches,
-            &self.memory.overlay,
-            &self.memory.digests,
-            &self.pins,
-        );
-        view.object(self.at).present().cloned()
     }
 
     /// Answer all questions at once.
@@ -233,8 +198,8 @@ impl Round<'_> {
         }
     }
 
-    async fn apply(&mut self, writes: Vec<Write>) -> Vec<Outcome> {
-        let results = self.tools.router.apply(writes.clone()).await;
+    async fn apply(&mut self, seat: Option<Seat<Apply>>, writes: Vec<Write>) -> Vec<Outcome> {
+        let results = router::apply(seat, writes.clone()).await;
         for (write, result) in writes.iter().zip(&results) {
             if let Ok(object) = result {
                 self.memory.overlay.record(&self.tools.caches, write, object);
@@ -244,7 +209,7 @@ impl Round<'_> {
     }
 
     /// Save the status, then tell. What could not be saved is not told: the next step does it again.
-    async fn finish(&mut self, canary: &mut Canary, mut done: Done) -> (Phase, Done) {
+    async fn finish(&mut self, canary: &mut Box<Canary>, mut done: Done) -> (Phase, Done) {
         let before = canary.status.as_ref().map_or(Phase::New, |status| status.phase);
         let mut entered = None;
         self.memory.explain(&mut done);
@@ -252,7 +217,7 @@ impl Round<'_> {
             let is_heard = owed::has_receivers(canary, &self.tools.settings);
             let alerts = if is_heard { done.alerts.as_slice() } else { &[] };
             self.memory.owed.note(&mut status, alerts, self.now);
-            match self.tools.router.save(canary.clone(), status.clone()).await {
+            match self.tools.router.save(canary.clone(), Box::new(status.clone())).await {
                 Ok(saved) => self.saved(&saved),
                 Err(trouble) => return (before, self.later("unsaved", &trouble.to_string())),
             }
@@ -279,11 +244,11 @@ impl Round<'_> {
     }
 
     /// Take away what was owed, once it is delivered. If that fails, the next step tries again, or the next status write does it.
-    async fn settle(&mut self, canary: &mut Canary) {
+    async fn settle(&mut self, canary: &mut Box<Canary>) {
         let Some(status) = self.memory.owed.cleared(canary.status.as_ref()) else {
             return;
         };
-        if let Ok(saved) = self.tools.router.save(canary.clone(), status.clone()).await {
+        if let Ok(saved) = self.tools.router.save(canary.clone(), Box::new(status.clone())).await {
             self.record(&saved);
             canary.status = Some(status);
         }
@@ -339,22 +304,9 @@ impl Round<'_> {
         // A notifier that is gone means that the process ends.
         self.tools.notifier.notify.send(notify).await.ok();
     }
-
-    fn later(&self, verb: &'static str, why: &str) -> Done {
-        let wake = self
-            .tools
-            .world
-            .now()
-            .checked_add(SignedDuration::try_from(RETRY).unwrap_or_default());
-        Done {
-            wake: wake.ok(),
-            decision: decision(verb, why),
-            ..Done::default()
-        }
-    }
 }
 
-fn decision(verb: &'static str, why: &str) -> Decision {
+pub(super) fn decision(verb: &'static str, why: &str) -> Decision {
     Decision {
         verb,
         why: why.to_owned(),

@@ -31,10 +31,8 @@ fn writes_stop_at_the_first_failure() {
     simulate(|world| async move {
         let fake = Fake::default();
         fake.put("/api/v1/namespaces/shop/services/b", json!({"metadata": {"name": "b"}}));
-        let results = router(&world, &fake)
-            .await
-            .apply(["a", "b", "c"].map(create).to_vec())
-            .await;
+        let seat = router(&world, &fake).await.free_seat();
+        let results = apply(seat, ["a", "b", "c"].map(create).to_vec()).await;
         assert_eq!(results[0].as_ref().unwrap()["metadata"]["name"], "a");
         assert_eq!(results[1], Err(Trouble::Conflict("already exists".into())));
         assert_eq!(results[2], Err(Trouble::Skipped));
@@ -52,5 +50,20 @@ fn more_reads_than_permits_all_get_their_answer() {
         let read = futures::future::join_all(reads).await;
         assert!(read.iter().all(|answer| matches!(answer, Ok(Some(_)))));
         assert_eq!(router.reads.free(), READS);
+    });
+}
+
+#[test]
+fn a_list_that_waits_for_its_seat_is_written_once_one_is_free() {
+    simulate(|world| async move {
+        let router = router(&world, &Fake::default()).await;
+        let mut taken: Vec<_> = (0..APPLIES).map_while(|_| router.free_seat()).collect();
+        assert_eq!(taken.len(), APPLIES);
+        assert!(router.free_seat().is_none());
+        let waiting = router.seat();
+        taken.pop();
+        let results = apply(waiting.await, vec![create("a")]).await;
+        assert_eq!(results[0].as_ref().unwrap()["metadata"]["name"], "a");
+        assert!(router.free_seat().is_some());
     });
 }

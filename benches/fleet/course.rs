@@ -2,7 +2,7 @@
 
 use actors::outbound;
 use anyhow::Context;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -41,6 +41,7 @@ struct Mark {
     counts: Counts,
     usage: Usage,
     machine_secs: f64,
+    parts: Parts,
     lateness: Option<Histogram>,
 }
 
@@ -104,7 +105,7 @@ impl Course<'_> {
         figures: &mut Figures,
     ) -> anyhow::Result<Subject> {
         self.progress.say("initialise: the controller starts");
-        let (begun, busy) = (Instant::now(), usage::machine_busy_secs());
+        let (begun, busy, parts) = (Instant::now(), usage::machine_busy_secs(), usage::of_parts());
         let before = requests.counts()?;
         let subject = self.start().await?;
         let all = self.args.canaries;
@@ -126,6 +127,7 @@ impl Course<'_> {
             "initialise: cores busy, all processes",
             (usage::machine_busy_secs() - busy) / seconds,
         );
+        add_parts(figures, "initialise", &parts, &usage::of_parts(), seconds);
         Ok(subject)
     }
 
@@ -203,6 +205,7 @@ impl Course<'_> {
         figures.add("roll-out: core", after.cores_since(&before));
         figures.add("roll-out: peak MiB", after.usage.peak_mib);
         figures.add("roll-out: cores busy, all processes", after.machine_since(&before));
+        after.add_parts(figures, "roll-out", &before);
         if let (Some(after), Some(before)) = (&after.lateness, &before.lateness) {
             let lateness = after.since(before);
             figures.add("roll-out: steps that were due", lateness.count());
@@ -251,6 +254,7 @@ impl Mark {
             counts: requests.counts()?,
             usage: subject.usage()?,
             machine_secs: usage::machine_busy_secs(),
+            parts: usage::of_parts(),
             lateness: subject.lateness().await?,
         })
     }
@@ -263,8 +267,22 @@ impl Mark {
         (self.usage.cpu_secs - before.usage.cpu_secs) / self.seconds_since(before)
     }
 
+    /// Cores that the parts of the control plane kept busy.
+    fn add_parts(&self, figures: &mut Figures, phase: &str, before: &Self) {
+        add_parts(figures, phase, &before.parts, &self.parts, self.seconds_since(before));
+    }
+
     fn machine_since(&self, before: &Self) -> f64 {
         (self.machine_secs - before.machine_secs) / self.seconds_since(before)
+    }
+}
+
+type Parts = BTreeMap<&'static str, f64>;
+
+fn add_parts(figures: &mut Figures, phase: &str, before: &Parts, after: &Parts, seconds: f64) {
+    for (part, secs) in after {
+        let spent = secs - before.get(part).copied().unwrap_or_default();
+        figures.add(format!("{phase}: core of {part}"), spent / seconds);
     }
 }
 

@@ -1,10 +1,19 @@
 //! What the kernel says about a process: processor time and memory.
 
 use anyhow::{Context, anyhow};
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 /// Ticks per second in `/proc/PID/stat`: Linux shows 100 to programs on every machine, whatever its own clock does.
 const TICKS_PER_SEC: f64 = 100.0;
+
+/// Processes of a control plane. The kernel shows 15 characters of a name.
+const PARTS: [&str; 5] = [
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kwok",
+];
 
 /// Usage of a process so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -41,6 +50,27 @@ pub(crate) fn machine_busy_secs() -> f64 {
     // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already
     let busy = |at: usize| ticks.get(at).copied().unwrap_or_default();
     [0, 1, 2, 5, 6, 7].into_iter().map(busy).sum::<f64>() / TICKS_PER_SEC
+}
+
+/// Seconds of processor time so far of the processes that make up a control plane, and of this one, by name. On a machine with
+/// several control planes they are added up.
+pub(crate) fn of_parts() -> BTreeMap<&'static str, f64> {
+    let mut parts = BTreeMap::new();
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    for folder in pids.map(|entry| entry.path()) {
+        let read = |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
+        let name = read("comm");
+        let Some(part) = PARTS
+            .iter()
+            .find(|part| part.starts_with(name.trim()) && !name.trim().is_empty())
+        else {
+            continue;
+        };
+        *parts.entry(*part).or_default() += cpu_secs(&read("stat")).unwrap_or_default();
+    }
+    let own = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    parts.insert("this bench", cpu_secs(&own).unwrap_or_default());
+    parts
 }
 
 /// Fields 14 and 15; the second field, the name in parentheses, may hold anything.
