@@ -272,15 +272,7 @@ impl Provider {
 
     /// Paths below `spec` that say nothing to this provider. They stop nothing, as with the peer, but their owner is told.
     pub fn without_effect(&self, canary: &Canary) -> Vec<&'static str> {
-        let mut idle = self.capabilities.without_effect(canary);
-        let further = gateway_api::without_effect(canary, self.kinds);
-        idle.extend(
-            further
-                .into_iter()
-                .filter(|path| !idle.contains(path))
-                .collect::<Vec<_>>(),
-        );
-        idle
+        gateway_api::without_effect(canary, self.kinds, self.capabilities.without_effect(canary))
     }
 
     /// Why this Canary cannot be routed as it is written, whatever there is in the cluster.

@@ -96,14 +96,14 @@ fn is_of_another_form(name: &str) -> bool {
     name.starts_with("gatewayapi:v1beta1") || name.ends_with(":grpc") || name.ends_with(":tcp")
 }
 
-/// What of `spec.service` has no effect beyond what the capabilities say: all of it but names and ports, with a route of the user's own.
-pub(super) fn without_effect(canary: &Canary, kinds: &[Kind]) -> Vec<&'static str> {
-    let has_own = kinds.iter().any(|kind| own::reference(canary, *kind).is_some());
-    if has_own {
-        own::without_effect(canary)
-    } else {
-        Vec::new()
+/// What of `spec.service` has no effect, `idle` by the capabilities: all of it but names and ports, with a route of the user's own.
+pub(super) fn without_effect(canary: &Canary, kinds: &[Kind], mut idle: Vec<&'static str>) -> Vec<&'static str> {
+    if kinds.iter().any(|kind| own::reference(canary, *kind).is_some()) {
+        let known = idle.clone();
+        let further = own::without_effect(canary).into_iter();
+        idle.extend(further.filter(|path| !known.contains(path)));
     }
+    idle
 }
 
 fn reference(canary: &Canary, kind: Kind) -> ObjectRef {
