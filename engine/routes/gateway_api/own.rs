@@ -87,7 +87,7 @@ pub(super) fn desired(context: &Context<'_>, at: &ObjectRef, split: Split) -> Re
         kept.push((identity.clone(), before));
         rule["backendRefs"] = json!(shared);
     }
-    originals.entries = kept;
+    originals.replace(kept, current);
     originals.store(&mut route);
     Ok(route)
 }
@@ -137,15 +137,17 @@ pub(super) fn reverted(context: &Context<'_>, at: &ObjectRef) -> Option<Value> {
     let current = context.at(0)?;
     let mut route = current.clone();
     let mut originals = Originals::of(current, canary);
+    let meant = places(current, canary, at).unwrap_or_default();
     let identities = identities(current);
-    for place in places(current, canary, at).unwrap_or_default() {
-        let Some(identity) = identities.get(place) else {
-            continue;
-        };
+    for (place, identity) in identities.iter().enumerate() {
         let Some(rule) = route.pointer_mut(&format!("/spec/rules/{place}")) else {
             continue;
         };
         let sides = Sides::of(rule, canary);
+        let is_ours = meant.contains(&place) || originals.knows(identity) && sides.is_any();
+        if !is_ours || sides.other.is_some() {
+            continue;
+        }
         let before = originals.find(identity, &identities).cloned();
         let before = before.or_else(|| sides.apex.is_none().then(|| json!([sides.whole(canary)])));
         if let Some(before) = before {
@@ -227,6 +229,8 @@ struct Originals {
     /// Those of other canaries.
     others: Map<String, Value>,
     canary: String,
+    /// Names of the Services of both sides.
+    sides: [String; 2],
     /// Identity of the rule, and its backends.
     entries: Vec<(Value, Value)>,
 }
@@ -316,8 +320,29 @@ impl Originals {
         Self {
             others,
             canary: canary.name().to_owned(),
+            sides: [canary.spec.primary_service_name(), canary.spec.canary_service_name()],
             entries: own.as_array().into_iter().flatten().filter_map(entry).collect(),
         }
+    }
+
+    /// Take over what is known of the rules that are shared now. Of a rule that was shared before `sectionName` named another one it stays.
+    fn replace(&mut self, now: Vec<(Value, Value)>, route: &Value) {
+        let is_known = |identity: &Value| now.iter().any(|(known, _)| known == identity);
+        let identities = identities(route);
+        let led = |identity: &Value| identities.iter().position(|known| known == identity);
+        let is_left = |identity: &Value| {
+            let rule = led(identity).and_then(|place| rules::of(route).get(place));
+            rule.is_some_and(|rule| {
+                backends(rule)
+                    .iter()
+                    .any(|backend| self.sides.iter().any(|name| backend["name"] == *name))
+            })
+        };
+        let older = self
+            .entries
+            .iter()
+            .filter(|(identity, _)| !is_known(identity) && is_left(identity));
+        self.entries = older.cloned().chain(now.iter().cloned()).collect();
     }
 
     fn knows(&self, identity: &Value) -> bool {
