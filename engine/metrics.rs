@@ -39,6 +39,7 @@ mod xml;
 
 pub use judge::{exported, judge};
 pub use observers::{Observer, observer, provider_name};
+pub(crate) use provider::api_server;
 pub use question::{Access, Question};
 pub use template::{Model, RenderError, render};
 

@@ -145,6 +145,12 @@ pub const GITOPS_ANNOTATIONS: [(&str, &str); 2] = [
 /// Keys containing this text are never copied to generated objects (workloads.md 1).
 pub const TOOLKIT_MARKER: &str = "toolkit.fluxcd.io";
 
+/// kubectl's copy of the manifest that was applied last.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What an object said before a Canary adopted it. The peer's name, so that either may revert what the other adopted.
+pub const ORIGINAL: &str = "flagger.kubernetes.io/original-configuration";
+
 // === impl Kind ===
 
 impl Kind {

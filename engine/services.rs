@@ -4,6 +4,7 @@
 //! do. What it is not: a decision when to write. Who owns what, and which kinds of targets get Services at all (services.md 2), is the
 //! caller's business.
 
+mod adoption;
 mod ports;
 #[cfg(test)]
 mod tests;
@@ -13,20 +14,18 @@ use crds::{
     Canary,
     service::{Metadata, Service},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 use crate::{
-    ObjectRef, json as tree,
+    ObjectRef,
     objects::{self, GITOPS_ANNOTATIONS, kinds},
 };
 
 use wanted::Wanted;
 
+pub use adoption::reverted_apex;
 pub use ports::discovered_ports;
-
-/// kubectl's copy of the manifest that was applied last; the only record of an adopted Service's own selector (services.md 10).
-pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Which of the three Services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,25 +185,6 @@ pub fn other_canary(canary: &Canary, current: &Value) -> Option<String> {
     let owner = objects::controller_of(current).filter(|owner| owner["kind"] == "Canary")?;
     let other = owner["name"].as_str().unwrap_or_default();
     (other != canary.name()).then(|| other.to_owned())
-}
-
-/// The apex as it shall be when its Canary goes with `revertOnDeletion` (services.md 10): its own selector again. `None`: a Canary
-/// controls it, so it is left to garbage collection.
-///
-/// An annotation of kubectl that cannot be read counts as none: the peer's error would block the deletion for ever.
-pub fn reverted_apex(selector: &Selector, current: &Value) -> Option<Value> {
-    if objects::controller_of(current).is_some_and(|owner| owner["kind"] == "Canary") {
-        return None;
-    }
-    let applied = current["metadata"]["annotations"][LAST_APPLIED].as_str();
-    let applied: Option<Value> = applied.and_then(|text| serde_json::from_str(text).ok());
-    let recorded = applied.map(|manifest| objects::string_map(&manifest["spec"]["selector"]));
-    let original = recorded
-        .filter(|pairs| !pairs.is_empty())
-        .unwrap_or_else(|| BTreeMap::from([(selector.key.clone(), selector.value.clone())]));
-    let mut apex = current.clone();
-    tree::set(&mut apex, &["spec", "selector"], json!(original));
-    Some(apex)
 }
 
 /// `wanted`, with the live value of each of these keys laid over it (services.md 6).

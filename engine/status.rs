@@ -14,6 +14,12 @@ pub const GATEWAY_NOT_ACCEPTED: &str = "GatewayNotAccepted";
 /// older form that is translated.
 pub const ACCEPTED: &str = "Accepted";
 
+/// Present while a step cannot do its work: something is missing, not ready, or refused by the API server. Its message says what. A phase
+/// that a deadline ends is in progress all the same; any other one is stalled by it.
+pub const BLOCKED: &str = "Blocked";
+/// Reason of [`BLOCKED`].
+const OBSTACLE: &str = "Obstacle";
+
 /// kstatus: True while the primary runs what the target says.
 pub const READY: &str = "Ready";
 /// kstatus: there while a release is on its way.
@@ -31,6 +37,8 @@ pub struct Draft {
     next: CanaryStatus,
     now: Timestamp,
     moves: bool,
+    /// What stands in the way now; what did before is no matter of a new status.
+    obstacle: Option<String>,
 }
 
 /// What a GitOps tool is told, as kstatus has it: True is current, Unknown is in progress, False has failed.
@@ -49,6 +57,7 @@ impl Draft {
             next: stored.cloned().unwrap_or_default(),
             now: Timestamp::from_second(now.as_second()).unwrap_or(now),
             moves: true,
+            obstacle: None,
         }
     }
 
@@ -63,6 +72,13 @@ impl Draft {
     #[must_use]
     pub fn unmoved(mut self) -> Self {
         self.moves = false;
+        self
+    }
+
+    /// Something stands in the way ([`BLOCKED`]).
+    #[must_use]
+    pub fn blocked(mut self, obstacle: String) -> Self {
+        self.obstacle = Some(obstacle);
         self
     }
 
@@ -113,10 +129,11 @@ impl Draft {
 
     /// The new status, its `lastTransitionTime` set to now. The conditions for GitOps tools follow from the others, so they never cost
     /// a write of their own.
-    pub fn finish(self) -> CanaryStatus {
+    pub fn finish(mut self) -> CanaryStatus {
+        self.settle_obstacle();
         let health = Health::of(&self.next);
         let Health { ready, reason, message } = &health;
-        let told = self.condition(READY, ready, reason, message.clone());
+        let told = self.health(READY, ready, reason, message.clone());
         let told = told.only_if(*ready == "Unknown", RECONCILING, &health);
         let mut told = told.only_if(*ready == "False", STALLED, &health);
         if told.moves {
@@ -125,11 +142,36 @@ impl Draft {
         told.next
     }
 
+    /// [`BLOCKED`] follows the obstacle; one that only changes keeps the time since when there is one.
+    fn settle_obstacle(&mut self) {
+        let old = self.next.condition(BLOCKED).and_then(|old| old.last_transition_time);
+        self.next.conditions.retain(|condition| condition.kind != BLOCKED);
+        let Some(obstacle) = self.obstacle.take() else { return };
+        self.next.conditions.push(Condition {
+            kind: BLOCKED.to_owned(),
+            status: "True".to_owned(),
+            reason: OBSTACLE.to_owned(),
+            message: Some(obstacle),
+            last_transition_time: Some(old.unwrap_or(self.now)),
+            last_update_time: Some(self.now),
+        });
+    }
+
     fn only_if(self, holds: bool, kind: &str, health: &Health) -> Self {
         if holds {
-            return self.condition(kind, "True", &health.reason, health.message.clone());
+            return self.health(kind, "True", &health.reason, health.message.clone());
         }
         self.without(kind)
+    }
+
+    /// As [`Draft::condition`], with a message that follows what it speaks of.
+    fn health(mut self, kind: &str, status: &str, reason: &str, message: String) -> Self {
+        self = self.condition(kind, status, reason, message.clone());
+        let told = self.next.conditions.iter_mut().find(|told| told.kind == kind);
+        if let Some(told) = told.filter(|told| told.message.as_deref() != Some(message.as_str())) {
+            told.message = Some(message);
+        }
+        self
     }
 }
 
@@ -151,6 +193,13 @@ impl Health {
             Phase::Failed => "False",
             _ => "Unknown",
         };
+        if let Some(blocked) = status.condition(BLOCKED).filter(|_| ready != "False") {
+            return Self {
+                ready: if ready == "True" { "False" } else { ready },
+                reason: BLOCKED.to_owned(),
+                message: blocked.message.clone().unwrap_or_default(),
+            };
+        }
         let message = status.condition(PROMOTED).and_then(|told| told.message.clone());
         Self {
             ready,

@@ -5,7 +5,7 @@
 //! that fields this code has never heard of arrive at the primary (WL-12).
 //!
 //! Parts: [`Workload`] what a kind of target is asked; `deployment`, `daemon_set`, [`service`], [`knative`] the answers of each; `template` the pods,
-//! `spread` the selectors by which they keep apart, [`metadata`] labels and annotations. Another kind of workload is a sibling of
+//! `spread` the selectors by which they keep apart, [`metadata`] labels and annotations, [`history`] what is known of earlier revisions. Another kind of workload is a sibling of
 //! `deployment` and a branch in `kind`.
 
 use crds::Canary;
@@ -13,10 +13,11 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{ObjectRef, Settings, revision::hex};
+use crate::{ObjectRef, Settings, objects::LAST_APPLIED, revision::hex};
 
 mod daemon_set;
 mod deployment;
+pub mod history;
 mod kind;
 pub mod knative;
 pub mod metadata;
@@ -91,6 +92,16 @@ pub fn replicas_from_zero(target: &Value, primary: Option<&Value>, scaler_min: O
         return own;
     }
     scaler_min.or_else(|| primary.map(replicas)).unwrap_or(1).max(1)
+}
+
+/// Replicas of a primary that has none to go by, because it is lost or at zero: those of the target if it has any, else what its scaler
+/// keeps at least, else what the target's manifest asked for (its own count is zero between runs). At least 1.
+pub fn replicas_anew(target: &Value, scaler_min: Option<i64>) -> i64 {
+    let applied = target["metadata"]["annotations"][LAST_APPLIED].as_str();
+    let applied: Option<Value> = applied.and_then(|text| serde_json::from_str(text).ok());
+    let asked = applied.and_then(|manifest| manifest["spec"]["replicas"].as_i64());
+    let counts = [Some(replicas(target)), scaler_min, asked];
+    counts.into_iter().flatten().find(|count| *count > 0).unwrap_or(1)
 }
 
 /// Whether the primary already runs what a promotion would give it (take-over, controller.md 1.7): the pod templates are equal

@@ -14,7 +14,7 @@ mod companions;
 use charts::{
     Ground, HOME,
     boards::{Asked, boards, queries},
-    chart, chores, file, judgement,
+    chart, chores, everything, file, judgement, lifecycle,
 };
 use cluster::{
     lab::{items, text},
@@ -24,7 +24,7 @@ use cluster::{
 };
 use companions::target::Target;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, process::Command, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 /// How long a controller may take to end: what it does is a few requests.
 const STOP: Duration = Duration::from_secs(10);
@@ -40,6 +40,7 @@ async fn charts() {
     judgement::others_kinds(&ground).await;
     judgement::all_values(&ground);
     judgement::overlays(&ground);
+    lifecycle::come_and_go(&ground);
     works_with_an_overlay(&ground).await;
 }
 
@@ -106,16 +107,14 @@ async fn a_release_lives(ground: &Ground) {
 /// The earlier version with these values, and this one over it, with more.
 fn upgraded(ground: &Ground, values: &[&str]) {
     let place = ["-n", HOME];
-    let earlier = earlier_version();
+    let earlier = lifecycle::earlier_version("aviary");
     ground.helm(&[&["install", "aviary", &earlier], &place[..], values].concat());
     let current = chart("aviary");
     let words = ["upgrade", "-i", "aviary", &current, "--set"];
     let more =
         ["leaderElection.replicaCount=2,podDisruptionBudget.enabled=true,eventWebhook=http://127.0.0.1:9/nobody"];
     ground.helm(&[&words[..], &more[..], &place[..], values].concat());
-    let history = ground.helm(&[&["history", "aviary", "-o", "json"], &place[..]].concat());
-    let history: Vec<Value> = serde_json::from_str(&history).unwrap();
-    let charts: Vec<&str> = history.iter().map(|one| text(&one["chart"])).collect();
+    let charts = lifecycle::history(ground, "aviary", HOME);
     assert_eq!(charts, ["aviary-0.0.1", concat!("aviary-", env!("CARGO_PKG_VERSION"))]);
 }
 
@@ -146,22 +145,6 @@ async fn nothing_is_empty(prometheus: &Asked, namespace: &str) {
     assert_eq!(state, [1.0]);
 }
 
-/// A chart as it may have been a version ago.
-fn earlier_version() -> String {
-    let folder = companions::folder("chart-earlier").join("aviary");
-    let copied = Command::new("cp").arg("-rL").arg(chart("aviary")).arg(&folder).status();
-    assert!(copied.unwrap().success());
-    for name in ["Chart.yaml", "values.yaml"] {
-        let path = folder.join(name);
-        let text = fs::read_to_string(&path).unwrap();
-        let text = text
-            .replace("version: 0.1.0", "version: 0.0.1")
-            .replace("logLevel: info", "logLevel: debug");
-        fs::write(path, text).unwrap();
-    }
-    folder.to_string_lossy().into_owned()
-}
-
 /// With `namespace` there is a Role, and it is enough: nothing outside of that namespace is asked for.
 async fn works_in_one_namespace(ground: &Ground) {
     let lab = ground.lab();
@@ -190,6 +173,7 @@ async fn works_in_one_namespace(ground: &Ground) {
     let controller = chores::controller(lab, HOME, "aviary").await;
     chores::begin(&room).await;
     chores::release(&room).await;
+    everything::lives(&room, &prometheus.url).await;
     let ended = controller.terminate(STOP).await;
     assert!(ended.success(), "{ended}");
     ground.helm(&["uninstall", "aviary", "-n", HOME, "--wait"]);

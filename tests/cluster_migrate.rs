@@ -1,4 +1,5 @@
-//! docs/migrate.md, command by command, with objects as Flagger leaves them: no run is started, nothing is lost, and the next release works.
+//! docs/migrate.md, command by command, with objects as Flagger leaves them, and with Flagger itself, there and back: no run is started,
+//! nothing is lost, and the next release works.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 #![expect(
@@ -10,18 +11,29 @@ mod charts;
 mod cluster;
 mod companions;
 
-use charts::{Ground, chores, file, peer, shared};
+use charts::{
+    Ground, HOME, chores,
+    flagger::{self, Flagger},
+    peer, shared, steps,
+};
 use cluster::{
-    lab::{Room, text},
-    objects::{NEW, OLD, weight},
+    lab::{Room, items, text},
+    objects::{NEW, OLD, canary, deployment, weight},
+    process::Controller,
+    server::Hooks,
     until,
 };
 use serde_json::{Value, json};
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{path::Path, time::Duration};
 
 const MINUTE: Duration = Duration::from_mins(1);
 /// A version after the one that Flagger has released.
 const NEXT: &str = "stefanprodan/podinfo:3.0.2";
+/// And one after that.
+const LAST: &str = "stefanprodan/podinfo:3.0.3";
+/// Canaries that Flagger itself makes: one that it has never released, one with success, one without, one that it is about to release, and
+/// one that gets a new version while nobody leads.
+const MADE: [&str; 5] = ["fresh", "podinfo", "broken", "midway", "pushed"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migration() {
@@ -29,7 +41,7 @@ async fn migration() {
         return;
     };
     let lab = ground.lab();
-    flagger_is_here(&ground);
+    flagger::install(&ground);
     let room = lab.room("moved").await;
     peer::leave(&room, "podinfo", false).await;
     peer::leave(&room, "broken", true).await;
@@ -44,12 +56,12 @@ async fn migration() {
         ]);
     }
     let before = chores::census(&room).await;
-    let generations = generations(&room).await;
+    let generations = generations(&room, &["podinfo", "broken"]).await;
 
-    let folder = workplace();
-    let mut commands = commands("To Aviary").into_iter();
+    let folder = steps::workplace("migrate");
+    let mut commands = steps::commands("To Aviary").into_iter();
     for command in commands.by_ref() {
-        run(&ground, &folder, &command);
+        steps::run(&ground, &folder, &command);
         if command.contains("helm upgrade") {
             break;
         }
@@ -64,11 +76,12 @@ async fn migration() {
         .await;
     }
     for command in commands {
-        run(&ground, &folder, &command);
+        steps::run(&ground, &folder, &command);
     }
     is_as_it_was(&room).await;
     assert_eq!(chores::census(&room).await, before);
-    assert_eq!(self::generations(&room).await, generations, "something was rolled out");
+    let now = self::generations(&room, &["podinfo", "broken"]).await;
+    assert_eq!(now, generations, "something was rolled out");
 
     room.set_image("podinfo", "podinfod", NEXT);
     room.until_phase("podinfo", "Progressing").await;
@@ -80,78 +93,6 @@ async fn migration() {
     assert!(ended.success(), "{ended}");
     back(&ground, &room, &folder).await;
     assert_eq!(chores::census(&room).await, before);
-}
-
-/// A Flagger, as far as the commands see it: its resource types, and a Deployment.
-fn flagger_is_here(ground: &Ground) {
-    let kubectl = Path::new(ground.lab().env("AVIARY_KUBECTL"));
-    let gateway = kubectl.ancestors().nth(2).unwrap().join("gateway-api");
-    let definitions =
-        shared("data/crds").map_or_else(|| file("deploy/crds/crds.yaml"), |folder| folder.join("flagger.yaml"));
-    for path in [gateway, definitions] {
-        ground.kubectl(&["apply", "--server-side", "-f", &path.to_string_lossy()]);
-    }
-    ground.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
-    ground.kubectl(&["create", "namespace", "flagger-system"]);
-    let labels = json!({"app.kubernetes.io/name": "flagger", "app.kubernetes.io/instance": "flagger"});
-    let deployment = json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "flagger", "namespace": "flagger-system"},
-        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
-            "spec": {"containers": [{"name": "flagger", "image": "ghcr.io/fluxcd/flagger:1.44.0"}]}}},
-    });
-    let path = ground.lab().log("flagger").with_extension("json");
-    fs::write(&path, deployment.to_string()).unwrap();
-    ground.kubectl(&["apply", "-f", &path.to_string_lossy()]);
-    ground.kubectl(&[
-        "-n",
-        "flagger-system",
-        "rollout",
-        "status",
-        "deployment/flagger",
-        "--timeout=60s",
-    ]);
-}
-
-/// The folder that the commands are called in: a clone, and the values.
-fn workplace() -> std::path::PathBuf {
-    let folder = companions::folder("migrate");
-    std::os::unix::fs::symlink(file("deploy"), folder.join("deploy")).unwrap();
-    // What a user of Flagger has.
-    let values = "meshProvider: gatewayapi:v1\nmetricsServer: http://127.0.0.1:9\nleaderElection: {enabled: true, replicaCount: 1}\n";
-    fs::write(folder.join("values.yaml"), values).unwrap();
-    folder
-}
-
-/// The commands of a section of the document.
-fn commands(section: &str) -> Vec<String> {
-    let text = fs::read_to_string(file("docs/migrate.md")).unwrap();
-    let start = text
-        .find(&format!("\n## {section}\n"))
-        .unwrap_or_else(|| panic!("there is no section {section}"));
-    let section = &text[start + 4..];
-    let section = &section[..section.find("\n## ").unwrap_or(section.len())];
-    let mut commands: Vec<String> = Vec::new();
-    for line in section.lines().map(str::trim_start) {
-        if let Some(command) = line.strip_prefix("$ ") {
-            commands.push(command.to_owned());
-        } else if let Some(more) = line.strip_prefix("> ") {
-            let command = commands.last_mut().unwrap();
-            *command = format!("{command}\n{more}");
-        }
-    }
-    assert!(commands.len() >= 3, "{commands:?}");
-    commands
-}
-
-fn run(ground: &Ground, folder: &Path, command: &str) {
-    let bin = Path::new(ground.lab().env("AVIARY_KUBECTL")).parent().unwrap();
-    let mut shell = Command::new("bash");
-    shell.args(["-euo", "pipefail", "-c", command]).current_dir(folder);
-    shell.env("PATH", companions::path(&[bin]));
-    shell.env("KUBECONFIG", ground.lab().env("AVIARY_ADMIN_KUBECONFIG"));
-    // Helm without a cluster's answer takes an old version for granted; with one it asks.
-    let output = shell.output().unwrap();
-    assert!(output.status.success(), "{command}: {output:?}");
 }
 
 async fn is_as_it_was(room: &Room<'_>) {
@@ -179,10 +120,13 @@ async fn is_as_it_was(room: &Room<'_>) {
 }
 
 /// What the users' pods come from, and how often that has changed.
-async fn generations(room: &Room<'_>) -> Value {
+async fn generations(room: &Room<'_>, canaries: &[&str]) -> Value {
     let mut all = json!({});
-    for name in ["podinfo", "podinfo-primary", "broken", "broken-primary"] {
-        all[name] = room.get("deployments", name).await["metadata"]["generation"].clone();
+    for name in canaries
+        .iter()
+        .flat_map(|name| [(*name).to_owned(), format!("{name}-primary")])
+    {
+        all[&name] = room.get("deployments", &name).await["metadata"]["generation"].clone();
     }
     all
 }
@@ -193,8 +137,8 @@ async fn image(room: &Room<'_>, name: &str) -> Value {
 
 /// The way back: what Flagger needs is there, and nothing that it would take for a change.
 async fn back(ground: &Ground, room: &Room<'_>, folder: &Path) {
-    for command in commands("Back to Flagger") {
-        run(ground, folder, &command);
+    for command in steps::commands("Back to Flagger") {
+        steps::run(ground, folder, &command);
     }
     if let Some(definitions) = shared("data/crds") {
         let path = definitions.join("flagger.yaml");
@@ -220,4 +164,214 @@ async fn back(ground: &Ground, room: &Room<'_>, folder: &Path) {
         .get("/apis/apps/v1/namespaces/aviary-system/deployments/aviary")
         .await;
     assert_eq!(deployment, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_flagger_itself() {
+    let Some(ground) = Ground::up("cluster-flagger").await else {
+        return;
+    };
+    flagger::install(&ground);
+    let room = ground.lab().room("shared").await;
+    let hooks = Hooks::start();
+    let theirs = Flagger::start(&ground, &[]).await;
+    made_by_flagger(&room, &hooks).await;
+
+    let folder = steps::workplace("flagger");
+    let ours = there(&ground, &room, &folder, theirs).await;
+
+    room.set_image("podinfo", "podinfod", NEXT);
+    room.until_phase("podinfo", "Progressing").await;
+    room.until_phase("podinfo", "Succeeded").await;
+    assert_eq!(image(&room, "podinfo-primary").await, NEXT);
+
+    let theirs = and_back(&ground, &room, &folder, ours).await;
+
+    // Flagger goes on: the next release, the one that had failed, and a deletion.
+    let still = ["fresh", "midway", "pushed"];
+    let before = (runs(&room, &still).await, generations(&room, &still).await);
+    hooks.answer("/load", 200);
+    for name in ["podinfo", "broken"] {
+        room.set_image(name, "podinfod", LAST);
+    }
+    for name in ["podinfo", "broken"] {
+        room.until_phase(name, "Succeeded").await;
+        assert_eq!(image(&room, &format!("{name}-primary")).await, LAST);
+    }
+    // Meanwhile it has looked at the others several times.
+    assert_eq!((runs(&room, &still).await, generations(&room, &still).await), before);
+    ground.kubectl(&["-n", &room.name, "delete", "canary", "fresh", "--timeout=60s"]);
+    theirs.stop().await;
+}
+
+/// All that Flagger itself does before anybody else comes.
+async fn made_by_flagger(room: &Room<'_>, hooks: &Hooks) {
+    hooks.answer("/load", 500);
+    for name in MADE {
+        room.create("deployments", deployment(name)).await;
+        let mut object = canary(name);
+        let analysis = &mut object["spec"]["analysis"];
+        // Flagger makes a step in ten seconds at best: one run in one step, the other in as many as last until it has gone.
+        analysis["stepWeight"] = json!(if name == "midway" { 5 } else { 50 });
+        if name == "broken" {
+            analysis["threshold"] = json!(1);
+            analysis["webhooks"] =
+                json!([{"name": "load", "type": "rollout", "url": hooks.url("/load"), "timeout": "5s"}]);
+        }
+        room.create("canaries", object).await;
+    }
+    for name in MADE {
+        room.until_phase(name, "Initialized").await;
+    }
+    for name in ["podinfo", "broken", "midway"] {
+        room.set_image(name, "podinfod", NEW);
+    }
+    room.until_phase("podinfo", "Succeeded").await;
+    room.until_phase("broken", "Failed").await;
+    room.until_status("midway", "in the middle of its run", |status| {
+        status["phase"] == "Progressing" && status["canaryWeight"].as_i64() >= Some(5)
+    })
+    .await;
+}
+
+/// From Flagger to Aviary, in the middle of a run.
+async fn there(ground: &Ground, room: &Room<'_>, folder: &Path, theirs: Flagger) -> Controller {
+    let mut theirs = Some(theirs);
+    let mut left = None;
+    let mut ours = None;
+    let mut weight_left = 0;
+    let at_rest = ["fresh", "podinfo", "broken"];
+    let in_hand = ["fresh", "podinfo", "broken", "midway"];
+    for command in steps::commands("To Aviary") {
+        steps::run(ground, folder, &command);
+        if command.contains("scale deployment/flagger") {
+            theirs.take().unwrap().stop().await;
+            let midway = room.get("canaries", "midway").await["status"].clone();
+            assert_eq!(text(&midway["phase"]), "Progressing", "{midway:#}");
+            weight_left = midway["canaryWeight"].as_i64().unwrap();
+            room.set_image("pushed", "podinfod", NEW);
+            left = Some((
+                chores::census(room).await,
+                generations(room, &at_rest).await,
+                runs(room, &in_hand).await,
+            ));
+        } else if command.contains("helm upgrade") {
+            ours = Some(chores::controller(ground.lab(), "aviary-system", "aviary").await);
+            for name in at_rest {
+                room.until_status(name, "without hashes of Flagger", |status| {
+                    !peer::has_its_hashes(status)
+                })
+                .await;
+            }
+        }
+    }
+    // The run goes on where it was, and what was pushed meanwhile is released.
+    for name in ["midway", "pushed"] {
+        room.until_phase(name, "Succeeded").await;
+        assert_eq!(image(room, &format!("{name}-primary")).await, NEW);
+    }
+    let next = format!("Advance midway.{} canary weight {}", room.name, weight_left + 5);
+    assert!(
+        room.messages("midway").await.contains(&next),
+        "{next}: {:#?}",
+        room.messages("midway").await
+    );
+    let now = (
+        chores::census(room).await,
+        generations(room, &at_rest).await,
+        runs(room, &in_hand).await,
+    );
+    assert_eq!(Some(now), left);
+    for (name, phase, stable) in [
+        ("fresh", "Initialized", OLD),
+        ("podinfo", "Succeeded", NEW),
+        ("broken", "Failed", OLD),
+    ] {
+        let status = room.get("canaries", name).await["status"].clone();
+        assert_eq!(text(&status["phase"]), phase, "{name}: {status:#}");
+        assert_eq!(image(room, &format!("{name}-primary")).await, stable);
+        assert_eq!(weight(&room.get("httproutes", name).await, name), 0);
+    }
+    ours.expect("the document installs Aviary")
+}
+
+/// From Aviary to Flagger, with all at rest.
+async fn and_back(ground: &Ground, room: &Room<'_>, folder: &Path, ours: Controller) -> Flagger {
+    let left = (
+        chores::census(room).await,
+        generations(room, &MADE).await,
+        runs(room, &MADE).await,
+    );
+    let mut ours = Some(ours);
+    for command in steps::commands("Back to Flagger") {
+        steps::run(ground, folder, &command);
+        if command.contains("helm uninstall") {
+            let ended = ours.take().unwrap().terminate(Duration::from_secs(10)).await;
+            assert!(ended.success(), "{ended}");
+        }
+    }
+    assert!(ours.is_none(), "the document does not stop Aviary");
+    let theirs = Flagger::start(ground, &[]).await;
+    for name in MADE {
+        let status = room.until_phase(name, "Initialized").await;
+        assert!(peer::has_its_hashes(&status), "{status:#}");
+        assert_eq!(weight(&room.get("httproutes", name).await, name), 0);
+    }
+    let now = (
+        chores::census(room).await,
+        generations(room, &MADE).await,
+        runs(room, &MADE).await,
+    );
+    assert_eq!(now, left);
+    theirs
+}
+
+/// How often each canary's Events tell of a new revision.
+async fn runs(room: &Room<'_>, canaries: &[&str]) -> Value {
+    let events = items(room.find("events", "").await);
+    let mut all = json!({});
+    for name in canaries {
+        let news = events.iter().filter(|event| {
+            event["involvedObject"]["name"] == *name && text(&event["message"]).contains("New revision detected")
+        });
+        let times: i64 = news.map(|event| event["count"].as_i64().unwrap_or(1)).sum();
+        all[name] = json!(times);
+    }
+    all
+}
+
+/// The other way: both at once, and one Lease. Who does not hold it does nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_meet_at_one_lease() {
+    let Some(ground) = Ground::up("cluster-lease").await else {
+        return;
+    };
+    flagger::install(&ground);
+    ground.kubectl(&["create", "namespace", HOME]);
+    let room = ground.lab().room("leased").await;
+    let place = format!("-leader-election-namespace={HOME}");
+    let theirs = Flagger::start(&ground, &["-enable-leader-election", &place]).await;
+    let folder = steps::workplace("lease");
+    let install = steps::commands("To Aviary")
+        .into_iter()
+        .find(|it| it.contains("helm upgrade"));
+    steps::run(&ground, &folder, &install.unwrap());
+    room.create("deployments", deployment("podinfo")).await;
+    room.create("canaries", canary("podinfo")).await;
+    let ours = chores::controller(ground.lab(), HOME, "aviary").await;
+    let status = room.until_phase("podinfo", "Initialized").await;
+    assert!(peer::has_its_hashes(&status), "it was not Flagger: {status:#}");
+    assert!(!ours.acts().await, "there are two leaders");
+
+    theirs.stop().await;
+    // Flagger's Lease is for a minute.
+    until("Aviary leads", 3 * MINUTE, async || ours.acts().await.then_some(())).await;
+    let theirs = Flagger::start(&ground, &["-enable-leader-election", &place]).await;
+    room.set_image("podinfo", "podinfod", NEW);
+    let status = room.until_phase("podinfo", "Succeeded").await;
+    assert!(!peer::has_its_hashes(&status), "it was Flagger: {status:#}");
+    assert_eq!(image(&room, "podinfo-primary").await, NEW);
+    theirs.stop().await;
+    let ended = ours.terminate(Duration::from_secs(10)).await;
+    assert!(ended.success(), "{ended}");
 }

@@ -289,6 +289,7 @@ async fn helm_and_kubectl_talk_to_the_api_server(lab: &Lab) {
         .iter()
         .find(|task| task["command"].as_str().unwrap().contains("broken"));
     assert_eq!(broken.unwrap()["exitCode"], 1, "{broken:?}");
+    the_documented_rights_do(&room, &path).await;
 
     let flag = format!("--kubeconfig={kubeconfig}");
     let webhook = Companion::k6("helm-k6", &[&flag], &[]).await;
@@ -301,6 +302,58 @@ async fn helm_and_kubectl_talk_to_the_api_server(lab: &Lab) {
     let examples = move || docs::run("k6-webhook.md", "```console cluster", &replace);
     tokio::task::spawn_blocking(examples).await.unwrap();
     assert!(!webhook.said().contains("hunter2") && !webhook.get("/tests/1").await.body.contains("hunter2"));
+}
+
+/// `helm test` under an account with the rights of docs/loadtester.md and no others.
+async fn the_documented_rights_do(room: &Room<'_>, path: &str) {
+    let page = include_str!("../docs/loadtester.md");
+    let block = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let values: Value = serde_saphyr::from_str(block).unwrap();
+    let kind = "rbac.authorization.k8s.io/v1";
+    let (at, name) = (json!({"name": "tester", "namespace": room.name}), "tester");
+    let account = json!({"kind": "ServiceAccount", "name": name, "namespace": room.name});
+    let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name});
+    let all = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": at},
+        {"apiVersion": kind, "kind": "Role", "metadata": at, "rules": values["rbac"]["rules"]},
+        {"apiVersion": kind, "kind": "RoleBinding", "metadata": at, "roleRef": role, "subjects": [account]},
+    ]});
+    let here = folder("rights");
+    fs::write(here.join("all.json"), all.to_string()).unwrap();
+    let applied = room
+        .lab
+        .kubectl(&["apply", "-f", &here.join("all.json").to_string_lossy()]);
+    assert!(applied.status.success(), "{applied:?}");
+    let token = room
+        .lab
+        .kubectl(&["-n", &room.name, "create", "token", name, "--duration=1h"]);
+    let token = String::from_utf8(token.stdout).unwrap();
+    let cluster =
+        json!({"server": room.lab.env("AVIARY_API_SERVER"), "certificate-authority": room.lab.env("AVIARY_CA")});
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": name,
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": {"token": token.trim()}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+    });
+    let kubeconfig = here.join("kubeconfig");
+    fs::write(&kubeconfig, config.to_string()).unwrap();
+    let variables = [("KUBECONFIG", kubeconfig.to_str().unwrap()), ("PATH", path)];
+    let tester = Companion::loadtester("rights-loadtester", &[], &variables).await;
+    let hook = |command: String| {
+        json!({"name": "podinfo", "namespace": room.name,
+            "metadata": {"type": "helmv3", "cmd": command, "returnCmdOutput": "true"}})
+    };
+    let answer = tester
+        .post("/", &hook(format!("test podinfo --timeout 1m -n {}", room.name)))
+        .await;
+    assert!(
+        answer.status == 200 && answer.body.contains("Phase:          Succeeded"),
+        "{answer:?}"
+    );
+    // Elsewhere it has none.
+    let answer = tester.post("/", &hook("list -n kube-system".to_owned())).await;
+    assert!(answer.status == 500 && answer.body.contains("forbidden"), "{answer:?}");
 }
 
 /// A chart with nothing but a test, whose pod ends as it should.

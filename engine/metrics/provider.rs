@@ -148,7 +148,7 @@ pub(super) fn get(address: Address, path: &str, pairs: &[(&str, &str)], headers:
 }
 
 /// A `GET` at the API server.
-pub(super) fn api_server(path: &str) -> Request {
+pub(crate) fn api_server(path: &str) -> Request {
     Request {
         method: Method::Get,
         url: format!("{API_SERVER}{path}"),

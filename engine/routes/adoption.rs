@@ -6,10 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{json as tree, objects};
 
-/// The whole object as `kubectl apply` left it.
-pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// The spec as it was found. The peer's name, so that either may revert what the other adopted.
-pub(super) const ORIGINAL: &str = "flagger.kubernetes.io/original-configuration";
+pub(super) use crate::objects::{LAST_APPLIED, ORIGINAL};
 
 /// Remember the spec of `current` in `object`, which is about to replace it: once, and never a spec of our own (RM-20, W-36). `is_ours`:
 /// whether `current` already leads to our Services.

@@ -15,6 +15,8 @@ mod query;
 
 /// While it is there, KEDA holds the target at this number of replicas.
 const PAUSED: &str = "autoscaling.keda.sh/paused-replicas";
+/// What [`PAUSED`] said before the target was held at zero.
+const OWN_PAUSE: &str = "aviary/paused-replicas";
 /// Start of the annotations that pause a scaler for a while. A copy that has them would pin the primary (WL-10, peer's issue 1934).
 const TRANSIENT: &str = "autoscaling.keda.sh/paused";
 /// Label by which KEDA marks each ScaledObject with its own name.
@@ -68,18 +70,28 @@ fn point(trigger: &mut Value, canary: &Canary, own: Option<&BTreeMap<String, Str
     set(trigger, &["metadata", "query"], wanted.into());
 }
 
-/// The target's scaler, paused at zero or free again. A pause at another number is the user's own; it ends with the hold all the same, as
-/// it would keep the target up, and is not taken away when the hold is over.
+/// The target's scaler, paused at zero or free again. A pause at another number is the user's own: it makes way, as it would keep the
+/// target up, and comes back when the hold is over (WL-30).
 pub fn held(source: &Value, held: bool) -> Value {
     let mut desired = source.clone();
+    let annotations = &source["metadata"]["annotations"];
+    let pause = annotations[PAUSED].as_str();
     if held {
+        if let Some(own) = pause.filter(|pause| *pause != "0") {
+            set(&mut desired, &["metadata", "annotations", OWN_PAUSE], own.into());
+        }
         set(&mut desired, &["metadata", "annotations", PAUSED], "0".into());
         return desired;
     }
-    if source["metadata"]["annotations"][PAUSED] == "0"
-        && let Some(annotations) = desired["metadata"]["annotations"].as_object_mut()
-    {
-        annotations.remove(PAUSED);
+    let own = annotations.get(OWN_PAUSE).cloned();
+    let Some(annotations) = desired["metadata"]["annotations"].as_object_mut() else {
+        return desired;
+    };
+    annotations.remove(OWN_PAUSE);
+    match own.filter(|_| pause == Some("0")) {
+        Some(own) => drop(annotations.insert(PAUSED.to_owned(), own)),
+        None if pause == Some("0") => drop(annotations.remove(PAUSED)),
+        None => {}
     }
     desired
 }
@@ -96,7 +108,9 @@ fn fresh(canary: &Canary, scaler: &AutoscalerRef, source: &Value) -> Value {
     });
     for field in ["labels", "annotations"] {
         let mut map = without_toolkit(&metadata_map(source, field));
-        map.retain(|key, _| !key.starts_with(TRANSIENT) && key != OWN_NAME && !is_of_one_object(key));
+        map.retain(|key, _| {
+            !key.starts_with(TRANSIENT) && key != OWN_PAUSE && key != OWN_NAME && !is_of_one_object(key)
+        });
         put_map(&mut object, field, map);
     }
     object

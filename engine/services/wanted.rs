@@ -4,7 +4,7 @@ use crds::{Canary, service::Service};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-use super::{Port, Role, Selector, name, ports, with_gitops, with_unmanaged};
+use super::{Port, Role, Selector, adoption, name, ports, with_gitops, with_unmanaged};
 use crate::{
     json as tree,
     objects::{self, kinds},
@@ -14,6 +14,7 @@ use crate::{
 pub(super) struct Wanted<'a> {
     canary: &'a Canary,
     service: &'a Service,
+    role: Role,
     name: String,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
@@ -40,6 +41,7 @@ impl<'a> Wanted<'a> {
         Self {
             canary,
             service,
+            role,
             name,
             labels,
             annotations: with_gitops(metadata.annotations),
@@ -94,6 +96,9 @@ impl<'a> Wanted<'a> {
             // Only together with another change (services.md 7), or GitOps tools would undo that change.
             let annotations = with_gitops(objects::metadata_map(current, "annotations"));
             tree::set(&mut new, &["metadata", "annotations"], json!(annotations));
+            if self.role == Role::Apex {
+                adoption::remember(&mut new, current);
+            }
         }
         new
     }

@@ -17,9 +17,9 @@ use crate::{
     readiness::{self, Readiness},
     revision,
     routes::Split,
-    seam::{Done, Event, Measure},
+    seam::{Done, Event, Measure, Write},
     status::HELD,
-    workloads,
+    workloads::{self, Workload},
 };
 
 /// The primary is ready and has the traffic: scale the target down and call it initialised.
@@ -82,7 +82,7 @@ pub(super) fn wait_until_due(cx: &Cx<'_>, why: &str) -> Done {
 
 /// A run is not started on a primary that is not ready, unless the canary is what serves (W-1, W-3). The revision stays unseen until then.
 fn require_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
-    if cx.canary.spec.skips_analysis() || release.split.canary > 0 {
+    if cx.canary.spec.skips_analysis() || release.split.canary > 0 || is_at_zero(release) {
         return Ok(());
     }
     match pods::primary_readiness(cx, &release.primary) {
@@ -93,6 +93,26 @@ fn require_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
         }
         Readiness::NotReady { message, .. } => Err(cx.blocked(message)),
     }
+}
+
+/// Whether somebody has scaled the primary to zero. A DaemonSet's primary has no such number.
+fn is_at_zero(release: &Release) -> bool {
+    release.target.workload == Workload::Deployment && workloads::replicas(&release.primary) == 0
+}
+
+/// A primary at zero is no reason to wait for ever: nobody but its owner would bring it back, and this release is what the owner wants
+/// now. It gets its pods first, so that there is a version to compare with and to go back to.
+fn raise_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<Done> {
+    let least = scaler::floor(cx).or(scaler::minimum(cx));
+    let pods = workloads::replicas_anew(&release.target.object, least);
+    let desired = workloads::scaled(&release.primary, pods);
+    let write = Write::towards(release.primary_at.clone(), Some(&release.primary), desired);
+    cx.write([write])?;
+    let primary = super::promote::primary_name(cx);
+    cx.warn(format!(
+        "{primary} was scaled to zero, and a release needs it: it is scaled to {pods} first"
+    ));
+    Ok(cx.wake_in("wait", format!("{primary} gets its pods back"), cx.interval()))
 }
 
 fn gate(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
@@ -111,6 +131,9 @@ fn gate(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 
 /// Start a run from an explicit 100/0 (W-2), or from where the canary is the only one that serves.
 fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    if release.split.canary == 0 && is_at_zero(release) && !cx.canary.spec.skips_analysis() {
+        return raise_primary(cx, release);
+    }
     if pods::available(&release.primary) > 0 {
         route::shift(cx, release, Split::PRIMARY)?;
     }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
-use super::{Input, outage};
+use super::{Input, obstacle, outage};
 use crate::{
     ObjectRef, Settings,
     routes::Cookies,
@@ -319,7 +319,12 @@ impl<'a> Cx<'a> {
         self.checks
     }
 
-    pub(super) fn close(self, mut done: Done) -> Done {
+    pub(super) fn close(mut self, mut done: Done) -> Done {
+        let mut events = std::mem::take(&mut self.events);
+        events.retain(|event| done.decision.verb != "blocked" || !obstacle::is_repeated(&self, event));
+        self.events = events;
+        let told = obstacle::status(&self, &done);
+        done.status = done.status.or(told);
         if let Some(cookies) = &self.cookies {
             let stored = self.status();
             let mut next = done.status.take().unwrap_or_else(|| stored.clone());

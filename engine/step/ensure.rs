@@ -8,7 +8,7 @@ use super::{
     Cx, Flow,
     configs::{self, Configs},
     context::Pause,
-    outage, pods, prepare, promote, route, scaler,
+    lost, outage, pods, prepare, promote, route, scaler,
 };
 use crate::{
     ObjectRef,
@@ -28,6 +28,21 @@ pub(super) struct Target {
     /// Empty for a target without pods.
     pub(super) selector: Selector,
     pub(super) ports: Vec<Port>,
+}
+
+// === impl Target ===
+
+impl Target {
+    /// The same target in another revision.
+    pub(super) fn with(&self, object: Value) -> Self {
+        Self {
+            workload: self.workload,
+            at: self.at.clone(),
+            object: Arc::new(object),
+            selector: self.selector.clone(),
+            ports: self.ports.clone(),
+        }
+    }
 }
 
 /// Everything a phase needs to know about the release.
@@ -106,8 +121,9 @@ pub(super) fn objects(cx: &mut Cx<'_>, target: Target) -> Flow<Release> {
             refuse_foreign(cx, &primary_at, &primary)?;
             primary
         }
-        Seen::Absent | Seen::NoSuchKind => promote::create_primary(cx, &target, &primary_at, &configs)?,
+        Seen::Absent | Seen::NoSuchKind => lost::primary(cx, &target, &primary_at, &configs)?,
     };
+    prepare::take_back(cx, prepare::NO_PRIMARY)?;
     if cx.is_bootstrapping() {
         wait_for_first_primary(cx, &target, &configs, &primary)?;
     }

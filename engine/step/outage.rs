@@ -3,7 +3,7 @@
 use crds::Phase;
 use jiff::Timestamp;
 
-use super::{Cx, Flow, Pause, context::after, pods, prepare, promote, rollback};
+use super::{Cx, Flow, Pause, context::after, ensure::Target, pods, prepare, promote, rollback};
 use crate::{
     ObjectRef,
     alerts::texts as alert,
@@ -30,6 +30,19 @@ pub(super) fn without_target(cx: &mut Cx<'_>, cause: &str) -> Pause {
         return Pause::end(promote::succeeded(cx, false));
     }
     ended(end_run(cx, cause))
+}
+
+/// The primary is gone and cannot be made again: the run ends at once, and the target, if it has pods, gets all traffic.
+pub(super) fn without_primary(cx: &mut Cx<'_>, cause: &str) -> Pause {
+    ended(end_run(cx, cause))
+}
+
+/// Send users to the target if it has pods, now that there is no primary.
+pub(super) fn light(cx: &mut Cx<'_>, target: &Target) -> Flow<()> {
+    if pods::available(&target.object) == 0 {
+        return Ok(());
+    }
+    route(cx, Split::CANARY)
 }
 
 /// The first primary has not become ready in time. The target serves on, untouched; the canary is initialised as soon as the primary is

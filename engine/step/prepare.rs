@@ -23,6 +23,8 @@ pub(super) const FINALIZER: &str = "finalizer.flagger.app";
 const INVALID: &str = "InvalidSpec";
 /// Reason of condition `Accepted` when the target is not there.
 pub(super) const NO_TARGET: &str = "TargetNotFound";
+/// Reason of condition `Accepted` when the primary is lost, and with it what was promoted.
+pub(super) const NO_PRIMARY: &str = "PrimaryLost";
 /// Reason of condition `Accepted` when the object that the route is made from, or its kind, is not there or has no place for it.
 pub(super) const NO_SOURCE: &str = "RouteSourceNotFound";
 /// Reason of condition `Accepted` while the spec is written in an older form that is read as if it were today's.
@@ -105,7 +107,7 @@ pub(super) fn refuse_what_cannot_work(cx: &mut Cx<'_>) -> Flow<()> {
     let told = cx.status().condition(ACCEPTED).map(|told| told.reason.clone());
     match told.as_deref() {
         // Told by a later part of the step, which takes it back.
-        Some(NO_TARGET | NO_SOURCE | UNUSABLE_METRIC) => Ok(()),
+        Some(NO_TARGET | NO_PRIMARY | NO_SOURCE | UNUSABLE_METRIC) => Ok(()),
         _ if !cx.legacy.is_empty() => name_translations(cx),
         Some(reason) => take_back(cx, reason),
         None => Ok(()),

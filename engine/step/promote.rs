@@ -83,7 +83,7 @@ pub(super) fn has_revision(cx: &Cx<'_>, release: &Release) -> bool {
     projection(cx, release).is_promoted(&release.target.object, &release.primary)
 }
 
-fn primary_name(cx: &Cx<'_>) -> String {
+pub(super) fn primary_name(cx: &Cx<'_>) -> String {
     format!("{}.{}", cx.canary.spec.primary_name(), cx.canary.namespace())
 }
 
@@ -124,7 +124,7 @@ pub(super) fn projection<'p>(cx: &Cx<'p>, release: &'p Release) -> Projection<'p
     projected(cx, &release.target, &release.configs)
 }
 
-fn projected<'p>(cx: &Cx<'p>, target: &'p Target, configs: &'p Configs) -> Projection<'p> {
+pub(super) fn projected<'p>(cx: &Cx<'p>, target: &'p Target, configs: &'p Configs) -> Projection<'p> {
     let revision = target.workload.revision(&target.object);
     let checksums = configs.checksums.clone().unwrap_or_default();
     Projection {

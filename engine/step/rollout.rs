@@ -5,7 +5,7 @@ use crds::{Condition, Phase, analysis::Strategy};
 use super::{
     Cx, Flow, analysis, begin,
     ensure::Release,
-    gates, outage, pods, promote, rollback, route,
+    gates, outage, pods, promote, rollback, route, share,
     strategy::{self, Move},
     texts,
 };
@@ -58,10 +58,8 @@ pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 /// The route is ahead of the status when a step ended between its two writes. Its weight counts as reached now and stays for an
 /// interval: the status' time is that of the weight before, so the next step would follow at once.
 fn catch_up(cx: &mut Cx<'_>, release: &Release) -> Option<Done> {
-    let canary = release.split.canary;
-    let progressive =
-        cx.analysis().strategy() == crds::analysis::Strategy::Canary && release.provider.capabilities.weights;
-    if !progressive || cx.canary.spec.skips_analysis() || canary <= cx.status().canary_weight {
+    let canary = share::of_run(cx, release, Some(release.split)).canary;
+    if !share::is_by_steps(cx, release) || canary <= cx.status().canary_weight {
         return None;
     }
     cx.say(texts::advance_weight(&cx.canary_name(), canary));

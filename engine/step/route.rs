@@ -1,15 +1,10 @@
 //! The route of a release: repaired at the weights of the run, moved by one function, and never towards a version without pods.
 
-use crds::{Phase, analysis::Strategy};
+use crds::Phase;
 use serde_json::Value;
 use std::sync::Arc;
 
-use super::{
-    Cx, Flow,
-    ensure::Release,
-    outage, pods, prepare,
-    strategy::{self, Move},
-};
+use super::{Cx, Flow, ensure::Release, outage, pods, prepare, share, strategy};
 use crate::{
     ObjectRef,
     routes::{Context, Flags, Refused, Split, Unready},
@@ -22,14 +17,14 @@ type Current = Vec<Option<Arc<Value>>>;
 /// Repair the route without losing its weights (W-8), and hold an idle canary's at 100/0 (W-11).
 pub(super) fn keep(cx: &mut Cx<'_>, release: &mut Release) -> Flow<()> {
     let observed = observed(cx, release)?;
-    release.split = observed.unwrap_or_else(|| lit(release, from_status(cx)));
+    release.split = observed.unwrap_or_else(|| share::of_run(cx, release, None));
     let wanted = if rests_on_primary(cx, release) {
         Split::PRIMARY
     } else {
         let mirrored = keeps_mirror(cx, release);
         Split {
             mirrored,
-            ..without_foreign_weights(cx, release)
+            ..share::of_run(cx, release, observed)
         }
     };
     shift(cx, release, wanted)?;
@@ -58,60 +53,12 @@ fn rests_on_primary(cx: &Cx<'_>, release: &Release) -> bool {
     }
 }
 
-/// The weights of a run by steps. Its status has them, and the route may be one step ahead, when the run was interrupted between the two
-/// writes, or at 0, when it was in a rollback or before a restart. Anything else is somebody's else and taken back (W-8).
-fn without_foreign_weights(cx: &Cx<'_>, release: &Release) -> Split {
-    let (analysis, status, can) = (cx.analysis(), cx.status(), release.provider.capabilities);
-    let by_steps = can.weights && analysis.strategy() == Strategy::Canary && !cx.canary.spec.skips_analysis();
-    if cx.phase != Phase::Progressing || !by_steps {
-        return release.split;
-    }
-    let own = Split::of(status.canary_weight);
-    let seen = release.split.canary;
-    let is_next = [own, own.mirrored()]
-        .into_iter()
-        .any(|from| strategy::next(&analysis, can, from, status.iterations) == Move::Shift { canary: seen });
-    if seen == 0 || seen == own.canary || is_next {
-        return release.split;
-    }
-    lit(release, own)
-}
-
 /// Whether requests are mirrored at this point of a run, whoever has changed the route.
 fn keeps_mirror(cx: &Cx<'_>, release: &Release) -> bool {
     let runs = matches!(cx.phase, Phase::Progressing | Phase::WaitingPromotion);
     let can = release.provider.capabilities;
     runs && !cx.canary.spec.skips_analysis()
         && strategy::mirrors(&cx.analysis(), can, release.split, cx.status().iterations)
-}
-
-/// Weights of a route that is missing: those of the run, so that a deleted route does not throw the run back.
-fn from_status(cx: &Cx<'_>) -> Split {
-    let (status, analysis) = (cx.status(), cx.analysis());
-    let counts = matches!(cx.phase, Phase::Progressing | Phase::WaitingPromotion);
-    // Runs that count rounds keep no weight in the status: the round tells.
-    let has_all = match analysis.strategy() {
-        Strategy::Canary => false,
-        Strategy::AbTesting => counts && status.iterations > 0,
-        Strategy::BlueGreen => counts && status.iterations > analysis.iterations(),
-    };
-    if has_all {
-        return Split::CANARY;
-    }
-    let keeps = counts || matches!(cx.phase, Phase::Waiting | Phase::Promoting | Phase::Failed);
-    Split::of(if keeps { status.canary_weight.clamp(0, 100) } else { 0 })
-}
-
-/// The split, unless it would give traffic to a version without available pods while the other one has some (S1).
-fn lit(release: &Release, wanted: Split) -> Split {
-    match (
-        pods::available(&release.primary) > 0,
-        pods::available(&release.target.object) > 0,
-    ) {
-        (true, false) => Split::PRIMARY,
-        (false, true) => Split::CANARY,
-        _ => wanted,
-    }
 }
 
 /// Weights as the route has them, `None` where there is no route yet.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     Cx, Flow,
     context::{Pause, after},
-    pods, prepare, texts,
+    pods, prepare, scaler, texts,
 };
 use crate::{
     objects::kinds,
@@ -16,7 +16,7 @@ use crate::{
     seam::{Done, Event, Seen, Write},
     services::{self, Role},
     status::PROMOTED,
-    workloads::{Workload, knative},
+    workloads::{self, Workload, knative},
 };
 
 /// A target that is not ready after this long no longer holds up the deletion. The peer tries for at most 21 s; a minute covers a slow image pull.
@@ -70,10 +70,11 @@ fn revert(cx: &mut Cx<'_>) -> Flow<Done> {
                 .named(namespace, &workload.primary_name(&cx.canary.spec)),
         );
         let primary = primary.present().map(|object| &**object);
-        let replicas = primary
-            .map_or(0, |primary| workload.replicas(primary))
-            .max(workload.replicas(&target))
-            .max(1);
+        let serving = primary.map_or(0, |primary| workload.replicas(primary));
+        let replicas = match serving.max(workload.replicas(&target)) {
+            0 => workloads::replicas_anew(&target, scaler::minimum(cx)),
+            some => some,
+        };
         for write in pods::scaling(cx, &at, &target, replicas) {
             attempt(cx, write)?;
         }

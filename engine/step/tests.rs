@@ -3,11 +3,13 @@
 mod bootstrap;
 mod crash;
 mod dark;
+mod deletion;
 mod explore;
 mod fixture;
 mod fuzz;
 mod gates;
 mod knative;
+mod lost;
 mod meshes;
 mod metrics;
 mod mutants;
@@ -21,3 +23,4 @@ mod strategies;
 mod targets;
 mod templates;
 mod users;
+mod zero;

@@ -2,8 +2,12 @@
 
 pub(crate) mod boards;
 pub(crate) mod chores;
+pub(crate) mod everything;
+pub(crate) mod flagger;
 pub(crate) mod judgement;
+pub(crate) mod lifecycle;
 pub(crate) mod peer;
+pub(crate) mod steps;
 pub(crate) mod values;
 
 use serde_json::Value;

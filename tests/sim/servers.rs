@@ -235,3 +235,41 @@ fn a_server_that_is_waited_for_is_told_about_once() {
         });
     }
 }
+
+/// AN-20: a check of five metrics on a slow server takes as long as a check of one.
+#[test]
+fn all_queries_of_a_check_are_asked_at_once() {
+    let slow = Duration::from_secs(4);
+    let took = |metrics: usize| {
+        simulate(1, move |stage| async move {
+            let life = stage.start().await;
+            stage.outside.set_server(BAD, (slow, Ok(answer(200, &vector("1")))));
+            let entries: Vec<Value> = (0..metrics)
+                .map(|number| {
+                    let name = format!("m{number}");
+                    let query = format!("sum(rate(errors{number}[1m]))");
+                    let template = json!({
+                        "apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": {"name": name, "namespace": NAMESPACE},
+                        "spec": {"provider": {"type": "prometheus", "address": BAD}, "query": query},
+                    });
+                    stage.sandbox.create(template).unwrap();
+                    json!({"name": name, "templateRef": {"name": name}, "thresholdRange": {"max": 5}})
+                })
+                .collect();
+            stage.install("podinfo", &json!({"analysis": {"metrics": entries}}));
+            stage.reach("podinfo", &["Initialized"]).await;
+            stage.set_version("podinfo", "2");
+            let begun = stage.world.now();
+            stage.reach("podinfo", &["Succeeded"]).await;
+            assert!(
+                stage.outside.count(BAD) >= 3 * metrics,
+                "each check asks for each metric"
+            );
+            life.stop().await;
+            stage.world.now().duration_since(begun).as_millis()
+        })
+    };
+    let (one, five) = (took(1), took(5));
+    // Looks at the simulation come every 200 ms of its own clock.
+    assert!((five - one).abs() <= 400, "one metric: {one} ms, five: {five} ms");
+}

@@ -154,5 +154,9 @@ fn a_hold_writes_one_annotation_and_takes_only_its_own_away() {
     );
     let pinned = json!({"metadata": {"annotations": {PAUSED: "3"}}});
     assert_eq!(held(&pinned, false), pinned, "a pause of the user's own");
+    let held_at_zero = held(&pinned, true);
+    assert_eq!(held_at_zero["metadata"]["annotations"][PAUSED], "0");
+    assert_eq!(held(&held_at_zero, true), held_at_zero);
+    assert_eq!(held(&held_at_zero, false), pinned, "it comes back (WL-30)");
     assert_eq!(merge_diff(&free, &held(&free, false)), None);
 }

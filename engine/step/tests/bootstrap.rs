@@ -75,12 +75,7 @@ fn what_is_mended_in_the_target_initialises_the_canary() {
         assert_eq!(image(&model, &primary_at()), "app:2");
         assert_eq!(replicas(&model, &target_at()), 0);
         assert_clean(&model);
-        set_image(&mut model, "app:3");
-        finish(&mut model);
-        assert_eq!(
-            (model.phase(), image(&model, &primary_at())),
-            (Phase::Succeeded, "app:3".into())
-        );
+        next_release_succeeds(&mut model, "app:3");
     }
 }
 

@@ -33,6 +33,43 @@ fn a_further_revision_on_a_dark_primary_ends_by_the_deadline() {
     assert_clean(&model);
 }
 
+/// W-1, S2: a run that fails while only the canary has pods gives it everything at once; no share stays with a version without pods.
+#[test]
+fn a_rollback_to_a_dark_primary_gives_the_canary_everything() {
+    let mut model = released(&json!({"analysis": {"threshold": 1}}));
+    reach(&mut model, 40);
+    let canary = model.canary_at.clone();
+    model.edit(
+        &primary_at(),
+        &json!({"metadata": {"annotations": {"lab/broken": "true"}}}),
+    );
+    model.settle();
+    model.edit(&canary, &json!({"status": {"failedChecks": 1}}));
+    model.step();
+    let last = model.trajectory.last().map(String::as_str);
+    assert_eq!(last, Some("Failed 0/100 weight=100 iterations=0 failed=0"));
+    assert_eq!(replicas(&model, &target_at()), 1, "the only version with pods stays");
+    assert_clean(&model);
+}
+
+/// L2: nobody knows when a target at zero gets pods again, so no Deployment's deadline runs; the run's own does.
+#[test]
+fn a_target_that_stays_at_zero_ends_the_run_by_the_deadline() {
+    let mut model = released(&json!({"progressDeadlineSeconds": 30}));
+    reach(&mut model, 20);
+    let start = model.now;
+    model.edit(&target_at(), &json!({"spec": {"replicas": 0}}));
+    model.settle();
+    assert!(model.run_until(&ENDS, 20), "{:#?}", model.decisions);
+    let took = model.now.duration_since(start).as_secs();
+    assert!((20..=40).contains(&took), "{took} s");
+    let last = model.trajectory.last().map(String::as_str);
+    assert_eq!(last, Some("Failed 100/0 weight=0 iterations=0 failed=0"));
+    let told = |event: &crate::seam::Event| event.message.contains("exceeded its progressDeadlineSeconds: 30");
+    assert!(model.events.iter().any(told));
+    assert_clean(&model);
+}
+
 #[test]
 fn weights_that_come_back_while_finalising_are_taken_back_before_the_target_goes() {
     let mut model = released(&json!({}));

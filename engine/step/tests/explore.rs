@@ -17,9 +17,7 @@ use crate::{
 use begin::begun;
 use crds::Phase;
 use fingerprint::fingerprint;
-use moves::{
-    Answers, Move, accept, broken, disturbances, faults, is_of_controller, play, primary_of, stepped, target_of,
-};
+use moves::{Answers, Move, accept, broken, disturbances, faults, is_of_controller, play, stepped, target_of};
 use reach::{EFFECTS, PHASES, Reach};
 use scenarios::{RUN, Scenario, WRITES, scenarios};
 
@@ -198,14 +196,6 @@ fn comes_to_an_end(map: &mut Map, from: &Node) {
         model.edit(&canary, &json!({"spec": {"autoscalerRef": null}}));
     }
     accept(&mut model, true);
-    // A primary that its owner has scaled to zero stays so: that is no matter of a release.
-    let primary = primary_of(&model);
-    if model
-        .get(&primary)
-        .is_some_and(|primary| primary["spec"]["replicas"] == 0)
-    {
-        model.edit(&primary, &json!({"spec": {"replicas": 1}}));
-    }
     broken(&mut model, true, false);
     broken(&mut model, false, false);
     let mut passed = Vec::new();

@@ -229,6 +229,26 @@ pub(super) fn finish(model: &mut Model) {
     );
 }
 
+/// The next release starts, is analysed and promoted: whatever came before, nothing stands in its way.
+pub(super) fn next_release_succeeds(model: &mut Model, image_of_it: &str) {
+    set_image(model, image_of_it);
+    model.settle();
+    assert!(model.run_until(&[Phase::Progressing], 20), "{:#?}", model.decisions);
+    ends_promoted(model, image_of_it);
+}
+
+/// The release that is on its way is promoted.
+pub(super) fn ends_promoted(model: &mut Model, image_of_it: &str) {
+    finish(model);
+    assert_eq!(
+        (model.phase(), image(model, &primary_at()).as_str()),
+        (Phase::Succeeded, image_of_it),
+        "{:#?}",
+        model.decisions
+    );
+    assert_clean(model);
+}
+
 /// Run until the canary has at least this share.
 pub(super) fn reach(model: &mut Model, weight: i64) {
     for _ in 0..60 {

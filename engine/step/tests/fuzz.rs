@@ -18,7 +18,7 @@ use crate::{
     model::{End, Model, answer, vector},
     objects::kinds,
     seam::{Seen, Trouble, View},
-    status::{ACCEPTED, HELD, STALLED},
+    status::{ACCEPTED, BLOCKED, HELD, STALLED},
     step::{Input, refused},
     workloads::Workload,
 };
@@ -76,8 +76,8 @@ enum Outcome {
     Refused,
     Held,
     Stalled,
-    /// An Event says at each interval what is missing.
-    Told,
+    /// Something stands in the way, which the condition `Blocked` names.
+    Blocked,
     Moving,
     Initialized,
     Succeeded,
@@ -212,7 +212,14 @@ fn rest(model: &mut Model) -> Outcome {
         let is_told = matches!(done.decision.verb, "blocked" | "retry") && !done.events.is_empty();
         blocked = if is_told { blocked + 1 } else { 0 };
         if blocked >= MOVES_ENOUGH {
-            return Outcome::Told;
+            let status = model.canary().status.unwrap_or_default();
+            let told = status.condition(BLOCKED).and_then(|told| told.message.clone());
+            assert_eq!(
+                told,
+                Some(done.decision.why),
+                "what stands in the way is told by Events alone"
+            );
+            return Outcome::Blocked;
         }
         if model.version() == version {
             if let Some(end) = end(model, done.decision.verb) {

@@ -333,14 +333,7 @@ fn a_run_whose_spec_stays_refused_ends_where_it_is() {
     model.edit(&at, &json!({"spec": {"autoscalerRef": null}}));
     model.run_until(&[Phase::Progressing], 3);
     assert_eq!(model.phase(), Phase::Failed, "the revision has failed");
-    set_image(&mut model, "app:3");
-    assert!(model.run_until(&[Phase::Progressing], 10), "{:#?}", model.decisions);
-    finish(&mut model);
-    assert_eq!(
-        (model.phase(), image(&model, &primary_at())),
-        (Phase::Succeeded, "app:3".into())
-    );
-    assert_clean(&model);
+    next_release_succeeds(&mut model, "app:3");
 }
 
 #[test]

@@ -72,12 +72,7 @@ fn a_target_that_moves_on_during_its_promotion_loses_its_traffic_at_once() {
         model.run_until(&[Phase::Progressing], 10),
         "and the further one has its own run"
     );
-    finish(&mut model);
-    assert_eq!(
-        (model.phase(), image(&model, &primary_at())),
-        (Phase::Succeeded, "app:3".into())
-    );
-    assert_clean(&model);
+    ends_promoted(&mut model, "app:3");
 }
 
 #[test]
@@ -164,11 +159,7 @@ fn a_further_revision_starts_again_at_zero() {
     let mut model = released(&json!({}));
     reach(&mut model, 40);
     set_image(&mut model, "app:3");
-    finish(&mut model);
-    assert_eq!(
-        (model.phase(), image(&model, &primary_at())),
-        (Phase::Succeeded, "app:3".into())
-    );
+    ends_promoted(&mut model, "app:3");
     assert!(run_of(&model).contains(&"Progressing 100/0 weight=40 iterations=0 failed=0"));
     assert_clean(&model);
 }

@@ -1,7 +1,7 @@
 //! What GitOps tools read: the rules of kstatus, played over whole runs.
 
 use super::fixture::*;
-use crate::model::Model;
+use crate::{model::Model, status::BLOCKED};
 use crds::{Canary, Phase};
 use serde_json::json;
 
@@ -130,4 +130,56 @@ fn nothing_is_written_for_a_schema_that_drops_the_generation() {
     model.step();
     assert_eq!(model.writes, writes);
     assert_eq!(kstatus(&model.canary()), "Current");
+}
+
+/// What stands in the way stands in a condition, too, as long as it does; nothing has moved by that.
+#[test]
+fn an_obstacle_is_named_while_it_lasts() {
+    let scaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "app"});
+    let blocked = |model: &Model| {
+        let told = model.canary().status.unwrap().condition(BLOCKED).cloned();
+        told.map(|told| told.message.unwrap_or_default())
+    };
+    let mut model = model(&json!({}), "100", "0.2");
+    assert!(model.run_until(&[Phase::Initialized], 30));
+    let moved = model.canary().status.unwrap().last_transition_time;
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"autoscalerRef": scaler}}));
+    let writes = model.writes;
+    model.run_until(&[Phase::Progressing], 6);
+    let cause = "HorizontalPodAutoscaler app.test is not there; create it, or remove spec.autoscalerRef";
+    assert_eq!((blocked(&model).as_deref(), model.writes), (Some(cause), writes + 1));
+    assert_eq!(kstatus(&model.canary()), "Failed");
+    let status = model.canary().status.unwrap();
+    assert_eq!(status.condition("Stalled").unwrap().message.as_deref(), Some(cause));
+    assert_eq!(status.last_transition_time, moved);
+    let told = model.events.iter().filter(|event| event.message == cause);
+    assert_eq!(told.count(), 5, "once per interval: the write itself is no news");
+
+    model.edit(&at, &json!({"spec": {"autoscalerRef": null}}));
+    model.run_until(&[Phase::Progressing], 3);
+    assert_eq!((blocked(&model), model.writes), (None, writes + 2));
+    assert_eq!(kstatus(&model.canary()), "Current");
+}
+
+#[test]
+fn an_obstacle_of_a_run_is_progress_until_the_deadline() {
+    let mut model = released(&json!({"progressDeadlineSeconds": 60}));
+    reach(&mut model, 20);
+    let broken = json!({"spec": {"template": {"metadata": {"annotations": {"lab/never-ready": "true"}}}}});
+    model.edit(&target_at(), &broken);
+    model.settle();
+    let mut told = 0;
+    while model.phase() == Phase::Progressing && model.decisions.len() < 100 {
+        let status = model.canary().status.unwrap();
+        if let Some(blocked) = status.condition(BLOCKED) {
+            assert_eq!(status.condition("Reconciling").unwrap().message, blocked.message);
+            told += 1;
+        }
+        model.run_until(&[Phase::Failed], 1);
+    }
+    assert!(told > 0 && model.phase() == Phase::Failed, "{:#?}", model.decisions);
+    assert_eq!(model.canary().status.unwrap().condition(BLOCKED), None);
+    assert_eq!(kstatus(&model.canary()), "Failed");
+    assert_clean(&model);
 }
