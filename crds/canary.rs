@@ -84,10 +84,9 @@ pub struct CanarySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "shape::ingress")]
     pub ingress_ref: Option<TargetRef>,
-    /// ApisixRoute of the APISIX provider.
+    /// ApisixRoute of the APISIX provider, or a route of the Gateway API that is there already: only weights are written into it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "shape::apisix_route")]
-    pub route_ref: Option<TargetRef>,
+    pub route_ref: Option<RouteRef>,
     /// Gloo Upstream whose settings are copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_ref: Option<UpstreamRef>,
@@ -122,6 +121,25 @@ pub struct TargetRef {
     pub kind: String,
     /// Name of the object.
     pub name: String,
+}
+
+/// Reference to a route of the user's, in the canary's namespace. The peer's schema refuses all kinds but ApisixRoute, so that a Canary with
+/// a route of its own is never taken for one without.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("required" = ["apiVersion", "kind", "name"]))]
+pub struct RouteRef {
+    /// API version of the object.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub api_version: String,
+    /// Kind of the object.
+    #[schemars(extend("enum" = shape::ROUTES))]
+    pub kind: String,
+    /// Name of the object.
+    pub name: String,
+    /// Gateway API only: name of the rule that carries the weights. All rules that lead to the apex when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section_name: Option<String>,
 }
 
 /// Reference to an HPA or a KEDA ScaledObject, with overrides for the primary's copy.

@@ -10,12 +10,15 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// `spec.provider`: the providers of today, and `supergloo` of the v1alpha3 documents so that its owner hears from us.
-pub const PROVIDERS: [&str; 20] = [
+pub const PROVIDERS: [&str; 23] = [
     "apisix",
     "appmesh",
     "appmesh:v1beta2",
     "contour",
     "gatewayapi:v1",
+    "gatewayapi:v1:grpc",
+    "gatewayapi:v1:tcp",
+    "gatewayapi:v1alpha2:tcp",
     "gatewayapi:v1beta1",
     "gloo",
     "istio",
@@ -34,6 +37,8 @@ pub const PROVIDERS: [&str; 20] = [
 ];
 /// Kinds of `spec.targetRef`.
 pub(crate) const TARGETS: [&str; 3] = ["DaemonSet", "Deployment", "Service"];
+/// Kinds of `spec.routeRef`.
+pub(crate) const ROUTES: [&str; 4] = ["ApisixRoute", "GRPCRoute", "HTTPRoute", "TCPRoute"];
 /// Backends of a MetricTemplate.
 pub(crate) const METRIC_PROVIDERS: [&str; 11] = [
     "prometheus",
@@ -79,10 +84,6 @@ pub(crate) fn target(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) fn ingress(_: &mut SchemaGenerator) -> Schema {
     reference(&["Ingress"])
-}
-
-pub(crate) fn apisix_route(_: &mut SchemaGenerator) -> Schema {
-    reference(&["ApisixRoute"])
 }
 
 fn reference(kinds: &[&str]) -> Schema {

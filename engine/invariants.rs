@@ -6,7 +6,7 @@ use crds::{Canary, CanaryStatus, Phase};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use crate::{
     json::merge,
@@ -24,6 +24,7 @@ use crate::{
 };
 
 pub mod runs;
+mod shares;
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -184,24 +185,13 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
         provider.observed(&context).ok()
     };
     let Some(wanted) = split(next) else { return };
-    // Where the user's own backends have a share, too, the sum is theirs.
-    let ours = |weights: &BTreeMap<&str, i64>| weights.len() <= 2;
-    if wanted.primary + wanted.canary != 100
-        || !shared_rules(&written)
-            .filter(ours)
-            .all(|weights| weights.values().sum::<i64>() == 100)
-    {
+    if wanted.primary + wanted.canary != 100 || !shares::sum_to_100(&written, input.canary) {
         found.push(Violation {
             id: WEIGHTS_SUM,
             what: format!("{} gets {}/{}", write.object, wanted.primary, wanted.canary),
         });
     }
-    let targets = canary_names(input.canary);
-    let leaks = |weights: BTreeMap<&str, i64>| {
-        let weight = |name: &String| weights.get(name.as_str()).is_some_and(|weight| *weight > 0);
-        targets.iter().any(weight)
-    };
-    if wanted.canary == 0 && shared_rules(&written).any(leaks) {
+    if wanted.canary == 0 && shares::leak(&written, input.canary) {
         found.push(Violation {
             id: NO_LEAK,
             what: format!("{} has a rule that leads to the canary at 100/0", write.object),
@@ -218,52 +208,6 @@ fn keeps_traffic_lit(input: &Input<'_>, write: &Write, found: &mut Vec<Violation
         );
         found.push(Violation { id: NEVER_DARK, what });
     }
-}
-
-/// What rules call the canary: its Service, with Gloo an Upstream.
-fn canary_names(canary: &Canary) -> Vec<String> {
-    let port = crate::services::port(canary).unwrap_or_default();
-    let upstream = format!(
-        "{}-{}-canaryupstream-{port}",
-        canary.namespace(),
-        canary.spec.apex_name()
-    );
-    vec![canary.spec.canary_service_name(), upstream]
-}
-
-/// The raw weights of every rule with several backends, by backend, in any provider's form. `observed` reads weights as shares, and one rule
-/// only.
-fn shared_rules(route: &Value) -> impl Iterator<Item = BTreeMap<&str, i64>> {
-    let lists = ["rules", "http", "tcp", "routes"].map(|list| route["spec"][list].as_array());
-    let rules = lists.into_iter().flatten().flatten();
-    let whole = route["spec"]["weighted"]["services"].as_array();
-    rules
-        .filter_map(backends)
-        .chain(whole)
-        .filter(|backends| backends.len() > 1)
-        .map(|backends| backends.iter().filter_map(share).collect())
-}
-
-/// The backends of a rule: Gateway API, Istio, Contour, APISIX, Gloo.
-fn backends(rule: &Value) -> Option<&Vec<Value>> {
-    let lists = ["backendRefs", "route", "services", "backends"].map(|list| rule[list].as_array());
-    let multi = rule["routeAction"]["multi"]["destinations"].as_array();
-    lists.into_iter().flatten().next().or(multi)
-}
-
-/// Name and weight of a backend; copies of requests are no share.
-fn share(backend: &Value) -> Option<(&str, i64)> {
-    if backend["mirror"] == true {
-        return None;
-    }
-    let named = [
-        &backend["name"],
-        &backend["destination"]["host"],
-        &backend["serviceName"],
-        &backend["destination"]["upstream"]["name"],
-    ];
-    let name = named.into_iter().find_map(Value::as_str)?;
-    Some((name, backend["weight"].as_i64().unwrap_or(1)))
 }
 
 fn keeps_last_standing(input: &Input<'_>, write: &Write, found: &mut Vec<Violation>) {

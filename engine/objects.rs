@@ -72,6 +72,12 @@ pub mod kinds {
     pub const SCALED_OBJECT: Kind = kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects");
     /// Gateway API HTTPRoute.
     pub const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+    /// Gateway API GRPCRoute.
+    pub const GRPC_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "GRPCRoute", "grpcroutes");
+    /// Gateway API TCPRoute.
+    pub const TCP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "TCPRoute", "tcproutes");
+    /// Gateway API TCPRoute, of clusters before Gateway API 1.6.
+    pub const TCP_ROUTE_V1ALPHA2: Kind = kind("gateway.networking.k8s.io", "v1alpha2", "TCPRoute", "tcproutes");
     /// Ingress of NGINX and Skipper.
     pub const INGRESS: Kind = kind("networking.k8s.io", "v1", "Ingress", "ingresses");
     /// TraefikService.

@@ -56,6 +56,9 @@ pub use page::page;
 const PROVIDERS: &[&Provider] = &[
     &gateway_api::V1,
     &gateway_api::V1BETA1,
+    &gateway_api::grpc::PROVIDER,
+    &gateway_api::tcp::V1,
+    &gateway_api::tcp::V1ALPHA2,
     &istio::PROVIDER,
     &smi::LINKERD,
     &smi::OSM,
@@ -265,6 +268,11 @@ impl Provider {
     pub fn cookies(&self, context: &Context<'_>, split: Split) -> Option<Cookies> {
         let observed = self.observed(context).ok();
         Cookies::of(context, split, observed).filter(|_| self.capabilities.affinity)
+    }
+
+    /// Paths below `spec` that say nothing to this provider. They stop nothing, as with the peer, but their owner is told.
+    pub fn without_effect(&self, canary: &Canary) -> Vec<&'static str> {
+        gateway_api::without_effect(canary, self.kinds, self.capabilities.without_effect(canary))
     }
 
     /// Why this Canary cannot be routed as it is written, whatever there is in the cluster.

@@ -15,6 +15,7 @@ use cluster::{
     objects::{canary, deployment},
     process::Controller,
 };
+use engine::objects::kinds;
 use futures::future::join_all;
 use routes::{Fixture, definitions, install, plays, uninstall};
 use serde_json::{Value, json};
@@ -41,6 +42,61 @@ fn gateway(provider: &'static str, name: &'static str) -> Fixture {
         weighted: 0,
         theirs: |name, _| json!({"spec": {"hostnames": ["mine.example.com"], "rules": [{"backendRefs": [{"name": name, "port": 80}]}]}}),
         drift: |_, _| json!({"spec": {"hostnames": ["evil.example.com"], "rules": [{"backendRefs": [{"name": "evil", "port": 80}]}]}}),
+        weights_only: false,
+    }
+}
+
+fn tcp() -> Fixture {
+    Fixture {
+        spec: |_, _| json!({"service": {"gatewayRefs": [{"name": "public", "sectionName": "redis"}]}}),
+        theirs: |name, _| json!({"spec": {"rules": [{"name": "mine", "backendRefs": [{"name": name, "port": 80}]}]}}),
+        drift: |_, _| json!({"spec": {"rules": [{"backendRefs": [{"name": "evil", "port": 80}]}]}}),
+        ..gateway("gatewayapi:v1:tcp", "gwt")
+    }
+}
+
+/// A route of the user's own: one rule of it carries the weights.
+fn own() -> Fixture {
+    Fixture {
+        spec: |name, _| {
+            let reference = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "name": format!("{name}-web"), "sectionName": "main"});
+            json!({ "routeRef": reference })
+        },
+        theirs: |name, _| own_rules(&json!([{"name": name, "port": 9898}])),
+        drift: |name, _| {
+            let side =
+                |side: &str, weight: i64| json!({"name": format!("{name}-{side}"), "port": 9898, "weight": weight});
+            own_rules(&json!([side("primary", 5), side("canary", 95)]))
+        },
+        weights_only: true,
+        ..gateway("gatewayapi:v1", "own")
+    }
+}
+
+fn own_rules(backends: &Value) -> Value {
+    let header = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"add": [{"name": "x-from", "value": "edge"}]}});
+    let matches = |path: &str| json!([{"path": {"type": "PathPrefix", "value": path}}]);
+    json!({"spec": {"parentRefs": [{"name": "public"}], "hostnames": ["own.example.com"], "rules": [
+        {"name": "static", "matches": matches("/static"), "backendRefs": [{"name": "assets", "port": 80, "weight": 3}, {"name": "cdn", "port": 80}]},
+        {"name": "main", "matches": matches("/"), "filters": [header], "timeouts": {"request": "9s"}, "backendRefs": backends},
+    ]}})
+}
+
+/// The same with connections, of which a route has one rule.
+fn own_tcp() -> Fixture {
+    Fixture {
+        spec: |name, _| {
+            let reference = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "TCPRoute", "name": format!("{name}-web")});
+            json!({ "routeRef": reference })
+        },
+        theirs: |name, _| json!({"spec": {"parentRefs": [{"name": "public"}], "rules": [{"backendRefs": [{"name": name, "port": 9898}]}]}}),
+        drift: |name, _| {
+            let side =
+                |side: &str, weight: i64| json!({"name": format!("{name}-{side}"), "port": 9898, "weight": weight});
+            json!({"spec": {"rules": [{"backendRefs": [side("primary", 5), side("canary", 95)]}]}})
+        },
+        weights_only: true,
+        ..gateway("gatewayapi:v1:tcp", "own-tcp")
     }
 }
 
@@ -53,6 +109,17 @@ fn istio() -> Fixture {
         weighted: 2,
         theirs: |name, _| json!({"spec": {"hosts": [name], "http": [{"name": "mine", "route": [{"destination": {"host": name}}]}]}}),
         drift: |_, _| json!({"spec": {"hosts": ["evil"], "http": [{"route": [{"destination": {"host": "evil"}}]}]}}),
+        weights_only: false,
+    }
+}
+
+/// With mirrors of the service's own.
+fn mirroring_istio() -> Fixture {
+    Fixture {
+        name: "istio-audit",
+        spec: |_, _| json!({"service": {"mirror": [{"backendRef": {"name": "audit", "namespace": "infra", "port": 80}}]}}),
+        weights_only: true,
+        ..istio()
     }
 }
 
@@ -65,6 +132,7 @@ fn smi(provider: &'static str, name: &'static str) -> Fixture {
         weighted: 0,
         theirs: |name, _| json!({"spec": {"service": name, "backends": [{"service": "mine", "weight": 1}]}}),
         drift: |_, _| json!({"spec": {"service": "evil", "backends": []}}),
+        weights_only: false,
     }
 }
 
@@ -78,6 +146,7 @@ fn kuma(name: &'static str, theirs: fn(&str, &str) -> Value) -> Fixture {
         weighted: 0,
         theirs,
         drift: |_, _| json!({"spec": {"sources": [], "conf": null}}),
+        weights_only: false,
     }
 }
 
@@ -102,6 +171,7 @@ fn app_mesh(provider: &'static str, name: &'static str) -> Fixture {
             json!({"spec": {"listeners": [listener], "routes": [{"name": "mine", "httpRoute": {"match": {"prefix": "/"}, "action": action}}]}})
         },
         drift: |_, _| json!({"spec": {"routes": []}}),
+        weights_only: false,
     }
 }
 
@@ -121,7 +191,14 @@ fn first_app_mesh() -> Fixture {
 #[tokio::test]
 async fn meshes() {
     let Some(lab) = Lab::open().await else { return };
-    let mut fixtures = vec![gateway("gatewayapi:v1", "gw"), gateway("gatewayapi:v1beta1", "gwb")];
+    let mut fixtures = vec![
+        gateway("gatewayapi:v1", "gw"),
+        gateway("gatewayapi:v1beta1", "gwb"),
+        gateway("gatewayapi:v1:grpc", "gwg"),
+        tcp(),
+        own(),
+        own_tcp(),
+    ];
     let folder = definitions();
     let files = |names: &[&str]| {
         let folder = folder.clone().unwrap_or_default();
@@ -131,7 +208,12 @@ async fn meshes() {
         uninstall(&lab, &["trafficsplits.split.smi-spec.io"]);
         uninstall(&lab, &APP_MESH);
         install(&lab, &files(&["istio.yaml", "kuma.yaml", "appmesh.yaml"]));
-        fixtures.extend([istio(), kuma("kuma", adopted_by_kuma), kuma("kuma-own", nothing)]);
+        fixtures.extend([
+            istio(),
+            mirroring_istio(),
+            kuma("kuma", adopted_by_kuma),
+            kuma("kuma-own", nothing),
+        ]);
         fixtures.push(app_mesh("appmesh:v1beta2", "mesh"));
         let versions = [
             ("linkerd", "linkerd"),
@@ -145,6 +227,7 @@ async fn meshes() {
     }
     let room = lab.room("meshes").await;
     let controller = Controller::start(&lab, "meshes", &[]).await;
+    waits_for_its_route(&room).await;
     if folder.is_some() {
         waits_for_its_kind(&room).await;
         install(&lab, &files(&["variants/smi-trafficsplit-all.yaml"]));
@@ -160,6 +243,34 @@ async fn meshes() {
     let ended = controller.terminate(Duration::from_secs(10)).await;
     assert!(ended.success(), "{ended}");
     lab.close().await;
+}
+
+/// Without the user's route, or its rule, a canary says so, and goes on when it is there.
+async fn waits_for_its_route(room: &cluster::lab::Room<'_>) {
+    room.create("deployments", deployment("lost")).await;
+    let mut object = canary("lost");
+    let reference = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "name": "lost-web", "sectionName": "main"});
+    object["spec"]["routeRef"] = reference;
+    object["spec"]["service"] = json!({"port": 9898});
+    room.create("canaries", object).await;
+    room.until_told(
+        "lost",
+        &[
+            "HTTPRoute lost-web.",
+            "is not there; create it, or correct spec.routeRef",
+        ],
+    )
+    .await;
+    let mut route = own_rules(&json!([{"name": "lost", "port": 9898}]));
+    route["metadata"] = json!({"name": "lost-web"});
+    route["spec"]["rules"][1]["name"] = json!("mian");
+    routes::create(room.lab, kinds::HTTP_ROUTE, &room.name, route).await;
+    room.until_told("lost", &["has no rule with the name main; correct spec.routeRef"])
+        .await;
+    let mended = own_rules(&json!([{"name": "lost", "port": 9898}]));
+    let at = routes::path(&kinds::HTTP_ROUTE.named(&room.name, "lost-web"));
+    room.lab.call("PATCH", &at, Some(&mended)).await.unwrap();
+    room.until_phase("lost", "Initialized").await;
 }
 
 /// Without its definition a canary says so, and waits.

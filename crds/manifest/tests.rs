@@ -87,6 +87,8 @@ fn everything_the_peer_accepts_is_accepted_and_kept() {
                 "canaries.flagger.app" => &[
                     "spec.analysis.promotion",
                     "spec.analysis.skipAnalysis",
+                    // The peer refuses the kinds that it goes with.
+                    "spec.routeRef.sectionName",
                     "spec.canaryAnalysis",
                     // For kstatus; nothing depends on it where it is pruned (engine's step/tests/status.rs).
                     "status.observedGeneration",

@@ -150,8 +150,9 @@ fn providers() -> Vec<Rule> {
         needs(
             "gateways",
             "spec.service.gatewayRefs",
-            "'gatewayapi:v1', 'gatewayapi:v1beta1'",
-            "has(variables.service.gatewayRefs) && variables.service.gatewayRefs.size() > 0",
+            "'gatewayapi:v1', 'gatewayapi:v1beta1', 'gatewayapi:v1:grpc', 'gatewayapi:v1:tcp', 'gatewayapi:v1alpha2:tcp'",
+            "has(variables.service.gatewayRefs) && variables.service.gatewayRefs.size() > 0 || \
+             has(variables.spec.routeRef) && variables.spec.routeRef.kind != 'ApisixRoute'",
         ),
     ]
 }

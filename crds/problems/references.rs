@@ -104,12 +104,14 @@ fn of_missing_references(spec: &CanarySpec, provider: &str) -> Option<Problem> {
     let service = spec.service.as_ref();
     let gateways = service.is_some_and(|service| !service.gateway_refs.is_empty());
     let mesh = service.and_then(|service| service.mesh_name.as_deref());
+    let own = spec.route_ref.as_ref().map(|route| route.kind.as_str());
+    let has_own = own.is_some_and(|kind| kind != "ApisixRoute");
     let (path, present) = match provider {
         "nginx" | "skipper" => ("spec.ingressRef", spec.ingress_ref.is_some()),
         "apisix" => ("spec.routeRef", spec.route_ref.is_some()),
         // v1beta2 finds the mesh by the namespace's labels (routers-mesh.md 7).
         "appmesh" => ("spec.service.meshName", mesh.is_some_and(|mesh| !mesh.is_empty())),
-        "gatewayapi:v1" | "gatewayapi:v1beta1" => ("spec.service.gatewayRefs", gateways),
+        gateway if gateway.starts_with("gatewayapi:v1") => ("spec.service.gatewayRefs", gateways || has_own),
         _ => return None,
     };
     (!present).then(|| {

@@ -56,6 +56,8 @@ fn sound_canaries_have_no_problems() {
         json!({"targetRef": {"kind": "Service", "apiVersion": "serving.knative.dev/v1"}, "provider": "knative", "service": null}),
         json!({"provider": "nginx", "ingressRef": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "app"}}),
         json!({"provider": "gatewayapi:v1", "service": {"gatewayRefs": [{"name": "gw"}]}}),
+        json!({"provider": "gatewayapi:v1:grpc", "service": {"gatewayRefs": [{"name": "gw"}]}}),
+        json!({"provider": "gatewayapi:v1", "routeRef": {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "name": "web"}}),
     ];
     for patch in sound {
         assert_eq!(problems(&canary(&patch)), [], "{patch}");
@@ -146,6 +148,14 @@ fn references_names_and_ports() {
         (json!({"provider": "apisix"}), "spec.routeRef"),
         (json!({"provider": "appmesh"}), "spec.service.meshName"),
         (json!({"provider": "gatewayapi:v1beta1"}), "spec.service.gatewayRefs"),
+        (
+            json!({"provider": "gatewayapi:v1alpha2:tcp"}),
+            "spec.service.gatewayRefs",
+        ),
+        (
+            json!({"provider": "gatewayapi:v1", "routeRef": {"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute", "name": "web"}}),
+            "spec.service.gatewayRefs",
+        ),
         (json!({"provider": "knative"}), "spec.targetRef"),
         (
             json!({"targetRef": {"kind": "Service", "apiVersion": "serving.knative.dev/v1"}}),

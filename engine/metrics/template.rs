@@ -83,10 +83,8 @@ impl Model {
     /// The names that the queries of `metric` may use.
     pub fn of(canary: &Canary, metric: &Metric) -> Self {
         let target = &canary.spec.target_ref.name;
-        let or_target = |reference: &Option<crds::canary::TargetRef>| {
-            let named = reference.as_ref().map(|reference| reference.name.clone());
-            named.filter(|name| !name.is_empty()).unwrap_or_else(|| target.clone())
-        };
+        let spec = &canary.spec;
+        let or_target = |name: Option<&String>| name.filter(|name| !name.is_empty()).unwrap_or(target).clone();
         let interval = metric.interval.as_deref().filter(|interval| !interval.is_empty());
         Self {
             name: canary.name().to_owned(),
@@ -94,8 +92,8 @@ impl Model {
             kind: canary.spec.target_ref.kind.clone(),
             target: target.clone(),
             service: canary.spec.apex_name().to_owned(),
-            ingress: or_target(&canary.spec.ingress_ref),
-            route: or_target(&canary.spec.route_ref),
+            ingress: or_target(spec.ingress_ref.as_ref().map(|ingress| &ingress.name)),
+            route: or_target(spec.route_ref.as_ref().map(|route| &route.name)),
             interval: interval.unwrap_or(DEFAULT_INTERVAL).to_owned(),
             variables: metric.template_variables.clone(),
         }

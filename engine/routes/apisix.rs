@@ -20,6 +20,9 @@ const ORIGINAL: usize = 1;
 /// Weight of a backend that has none.
 const WEIGHT_DEFAULT: i64 = 100;
 
+/// Kinds of routes that `spec.routeRef` names for other providers.
+const KINDS_OF_OTHERS: [&str; 3] = ["HTTPRoute", "GRPCRoute", "TCPRoute"];
+
 /// The provider.
 pub(super) const PROVIDER: Provider = Provider {
     name: "apisix",
@@ -53,7 +56,8 @@ fn objects(canary: &Canary) -> Vec<ObjectRef> {
 
 fn name(canary: &Canary) -> Option<&str> {
     let reference = canary.spec.route_ref.as_ref()?;
-    Some(reference.name.as_str()).filter(|name| !name.is_empty())
+    let is_meant = !KINDS_OF_OTHERS.contains(&reference.kind.as_str()) && !reference.name.is_empty();
+    is_meant.then_some(reference.name.as_str())
 }
 
 fn shown(canary: &Canary, place: usize) -> String {

@@ -1,18 +1,19 @@
-//! Provider `gatewayapi:v1`: one HTTPRoute with the name of the apex (routers-mesh.md 4).
+//! Providers of the Gateway API: one route with the name of the apex (routers-mesh.md 4), or a route of the user's own.
 //!
 //! The desired object is written as the API server stores it, defaults included, with everything that has no order sorted by name; so it
 //! equals the live object unless someone changed something (RM-5, RM-6, observed.md A19).
 
 mod filters;
+pub(super) mod grpc;
 mod matches;
+mod own;
+mod parents;
+mod rules;
+pub(super) mod tcp;
 #[cfg(test)]
 mod tests;
 
-use crds::{
-    Canary,
-    analysis::Analysis,
-    service::{GatewayRef, Service},
-};
+use crds::{Canary, analysis::Analysis, service::Service};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -21,13 +22,23 @@ use super::{
     kept::{Shape, keeping_unknown},
     order, put_or_remove,
 };
-use crate::{ObjectRef, json as tree, objects::kinds, services};
+use crate::{
+    ObjectRef, json as tree,
+    objects::{Kind, kinds},
+    services,
+};
+use rules::both;
 
-/// Fields of a rule that are written here; all others of the same rule are kept.
-const RULE_FIELDS: [&str; 4] = ["matches", "filters", "timeouts", "backendRefs"];
-
-/// Weight of a backend that has none, as the schema says.
-const WEIGHT_DEFAULT: i64 = 1;
+const HTTP: Form = Form {
+    kind: kinds::HTTP_ROUTE,
+    fields: &["matches", "filters", "timeouts", "backendRefs"],
+    has_hosts: true,
+    rules: http_rules,
+};
+const HTTP_V1BETA1: Form = Form {
+    kind: kinds::HTTP_ROUTE_V1BETA1,
+    ..HTTP
+};
 
 /// The provider.
 pub(super) const V1: Provider = Provider {
@@ -46,18 +57,14 @@ pub(super) const V1: Provider = Provider {
         ..Capabilities::NONE
     },
     kinds: &[kinds::HTTP_ROUTE],
-    notes: "Needs `service.gatewayRefs`. `mirrorWeight` needs Gateway API 1.3.",
-    // Any suffix goes (routers-mesh.md 0.3), but v1beta1 is a provider of its own: it has fewer fields and no readiness gate.
-    claims: |name| name.starts_with("gatewayapi:v1") && !name.starts_with("gatewayapi:v1beta1"),
-    objects: |canary| vec![reference(canary)],
-    desired: |context, split, sticky| Ok(vec![desired(context, split, sticky)?]),
-    observed,
-    accepted,
-    // The peer leaves an adopted route as it is, without Services to lead to (RM-21).
-    reverted: |context| {
-        let route = context.at(0);
-        vec![route.and_then(|route| adoption::restored(route, context.canary))]
-    },
+    notes: "Needs `service.gatewayRefs`, or a route of your own: [gateway-api.md](gateway-api.md). `mirrorWeight` needs Gateway API 1.3.",
+    // Any suffix goes (routers-mesh.md 0.3), but the others of this group are providers of their own.
+    claims: |name| name.starts_with("gatewayapi:v1") && !is_of_another_form(name),
+    objects: |canary| objects(canary, HTTP.kind),
+    desired: |context, split, sticky| desired(context, split, sticky, &HTTP),
+    observed: |context| observed(context, HTTP.kind),
+    accepted: |context| accepted(context, HTTP.kind),
+    reverted: |context| reverted(context, HTTP.kind),
 };
 
 /// The same under the name that clusters before Gateway API 1.0 know, and that the peer's Linkerd guide uses. The schemas are one and the
@@ -68,69 +75,121 @@ pub(super) const V1BETA1: Provider = Provider {
     kinds: &[kinds::HTTP_ROUTE_V1BETA1],
     notes: "The same code as v1. Before Gateway API 1.0 the server drops timeouts and the cross-origin policy.",
     claims: |name| name.starts_with("gatewayapi:v1beta1"),
-    objects: |canary| vec![kinds::HTTP_ROUTE_V1BETA1.named(canary.namespace(), canary.spec.apex_name())],
-    desired: |context, split, sticky| {
-        let mut route = desired(context, split, sticky)?;
-        route["apiVersion"] = json!(kinds::HTTP_ROUTE_V1BETA1.api_version());
-        Ok(vec![route])
-    },
+    objects: |canary| objects(canary, HTTP_V1BETA1.kind),
+    desired: |context, split, sticky| desired(context, split, sticky, &HTTP_V1BETA1),
+    observed: |context| observed(context, HTTP_V1BETA1.kind),
+    accepted: |context| accepted(context, HTTP_V1BETA1.kind),
+    reverted: |context| reverted(context, HTTP_V1BETA1.kind),
     ..V1
 };
 
-fn reference(canary: &Canary) -> ObjectRef {
-    kinds::HTTP_ROUTE.named(canary.namespace(), canary.spec.apex_name())
+/// A kind of route.
+struct Form {
+    kind: Kind,
+    /// Fields of a rule that are written here; all others of the same rule are kept.
+    fields: &'static [&'static str],
+    has_hosts: bool,
+    rules: fn(&Context<'_>, &Service, Split, &Rules) -> Result<Vec<Value>, Refused>,
 }
 
-fn desired(context: &Context<'_>, split: Split, sticky: &Rules) -> Result<Value, Refused> {
-    let service = context.service()?;
-    if service.gateway_refs.is_empty() {
-        return Err(Refused::field(
-            "service.gatewayRefs",
-            "the route needs at least one parent",
-        ));
+fn is_of_another_form(name: &str) -> bool {
+    name.starts_with("gatewayapi:v1beta1") || name.ends_with(":grpc") || name.ends_with(":tcp")
+}
+
+/// What of `spec.service` has no effect, `idle` by the capabilities: all of it but names and ports, with a route of the user's own.
+pub(super) fn without_effect(canary: &Canary, kinds: &[Kind], mut idle: Vec<&'static str>) -> Vec<&'static str> {
+    if kinds.iter().any(|kind| own::reference(canary, *kind).is_some()) {
+        let known = idle.clone();
+        let further = own::without_effect(canary).into_iter();
+        idle.extend(further.filter(|path| !known.contains(path)));
     }
+    idle
+}
+
+fn reference(canary: &Canary, kind: Kind) -> ObjectRef {
+    own::reference(canary, kind).unwrap_or_else(|| kind.named(canary.namespace(), canary.spec.apex_name()))
+}
+
+fn objects(canary: &Canary, kind: Kind) -> Vec<ObjectRef> {
+    vec![reference(canary, kind)]
+}
+
+fn desired(context: &Context<'_>, split: Split, sticky: &Rules, form: &Form) -> Result<Vec<Value>, Refused> {
+    own::refuse_other_kind(context.canary, form.kind)?;
+    let route = match own::reference(context.canary, form.kind) {
+        Some(at) => own::desired(context, &at, split)?,
+        None => generated(context, split, sticky, form)?,
+    };
+    Ok(vec![route])
+}
+
+fn observed(context: &Context<'_>, kind: Kind) -> Result<Split, Unready> {
+    match own::reference(context.canary, kind) {
+        Some(at) => own::observed(context, &at),
+        None => rules::observed(context, &reference(context.canary, kind)),
+    }
+}
+
+fn accepted(context: &Context<'_>, kind: Kind) -> Result<(), Unready> {
+    match own::reference(context.canary, kind) {
+        Some(at) => own::accepted(context, &at),
+        None => parents::accepted(context, &reference(context.canary, kind)),
+    }
+}
+
+/// The peer leaves an adopted route as it is, without Services to lead to (RM-21).
+fn reverted(context: &Context<'_>, kind: Kind) -> Vec<Option<Value>> {
+    let route = match own::reference(context.canary, kind) {
+        Some(at) => own::reverted(context, &at),
+        None => context
+            .at(0)
+            .and_then(|route| adoption::restored(route, context.canary)),
+    };
+    vec![route]
+}
+
+/// The route that is all ours.
+fn generated(context: &Context<'_>, split: Split, sticky: &Rules, form: &Form) -> Result<Value, Refused> {
+    let service = context.service()?;
+    let parents = parents::stored(&service.gateway_refs)?;
+    let canary = context.canary;
     let current = context.at(0);
     let live = current.map_or(&Value::Null, |route| &route["spec"]);
     let shape = Shape {
-        fields: &RULE_FIELDS,
-        is_weighted: &|rule| shares(rule, context.canary).is_some(),
-        is_ours: &|rule| leads_to_primary(rule, context.canary),
+        fields: form.fields,
+        is_weighted: &|rule| rules::shares(rule, canary).is_some(),
+        is_ours: &|rule| rules::leads_to_primary(rule, canary),
     };
-    let rules = keeping_unknown(rules(context, service, split, sticky)?, &live["rules"], &shape);
-    let parents: Vec<Value> = service.gateway_refs.iter().map(parent).collect();
+    let written = (form.rules)(context, service, split, sticky)?;
+    let written = keeping_unknown(written, &live["rules"], &shape);
 
     let base = current
         .cloned()
-        .unwrap_or_else(|| context.fresh(&reference(context.canary)));
+        .unwrap_or_else(|| context.fresh(&reference(canary, form.kind)));
     let mut route = context.dressed(base, service);
     if let Some(current) = current {
-        let ours = rules_of(current)
+        let ours = rules::of(current)
             .iter()
-            .any(|rule| leads_to_primary(rule, context.canary));
-        adoption::remember(&mut route, current, context.canary, ours);
+            .any(|rule| rules::leads_to_primary(rule, canary));
+        adoption::remember(&mut route, current, canary, ours);
     }
+    route["apiVersion"] = json!(form.kind.api_version());
     tree::set(&mut route, &["spec", "parentRefs"], json!(parents));
-    let hosts = json!(service.hosts);
-    put_or_remove(&mut route["spec"], "hostnames", !service.hosts.is_empty(), hosts);
-    tree::set(&mut route, &["spec", "rules"], json!(rules));
+    if form.has_hosts {
+        let hosts = json!(service.hosts);
+        put_or_remove(&mut route["spec"], "hostnames", !service.hosts.is_empty(), hosts);
+    }
+    tree::set(&mut route, &["spec", "rules"], json!(written));
     route["spec"] = order::settled(route["spec"].take(), live);
     Ok(route)
 }
 
 /// The weighted rule. In front of it those for cookies (routers-mesh.md 0.9). With `analysis.match` another one behind it, for everybody
 /// else: only matched requests can reach the canary (routers-mesh.md 4.1).
-fn rules(context: &Context<'_>, service: &Service, split: Split, sticky: &Rules) -> Result<Vec<Value>, Refused> {
+fn http_rules(context: &Context<'_>, service: &Service, split: Split, sticky: &Rules) -> Result<Vec<Value>, Refused> {
     let canary = context.canary;
     let port = services::port(canary)?;
     let analysis = canary.spec.analysis.as_ref();
-    let backend = |name: String, weight: i64| json!({"group": "", "kind": "Service", "name": name, "port": port, "weight": weight});
-    let primary = |weight| backend(canary.spec.primary_service_name(), weight);
-    let both = |split: Split| {
-        [
-            primary(split.primary),
-            backend(canary.spec.canary_service_name(), split.canary),
-        ]
-    };
 
     let plain = filters::of_service(service)?;
     let mut weighted = plain.clone();
@@ -151,16 +210,17 @@ fn rules(context: &Context<'_>, service: &Service, split: Split, sticky: &Rules)
     for sticky in &sticky.sticky {
         let filters = filters::setting_cookie(weighted.clone(), sticky.set_cookie.as_deref());
         let matches = matches::stored(&matches::with_cookie(&reached, &sticky.regex));
-        rules.push(rule(&matches, &filters, &timeouts, &json!(both(sticky.split))));
+        rules.push(rule(&matches, &filters, &timeouts, &json!(both(canary, sticky.split)?)));
     }
-    let mut shared = both(split);
+    let mut shared = both(canary, split)?;
     for (backend, text) in shared.iter_mut().zip([&sticky.on_primary, &sticky.on_canary]) {
         let filters = filters::setting_cookie(Vec::new(), text.as_deref());
         put_or_remove(backend, "filters", !filters.is_empty(), json!(filters));
     }
     rules.push(rule(&matches::stored(&reached), &weighted, &timeouts, &json!(shared)));
     if !tested.is_empty() {
-        let all = json!([primary(100)]);
+        let [primary, _] = both(canary, Split::PRIMARY)?;
+        let all = json!([primary]);
         rules.push(rule(&matches::stored(&served), &plain, &timeouts, &all));
     }
     Ok(rules)
@@ -178,116 +238,9 @@ fn timeouts(service: &Service) -> Map<String, Value> {
         ("request", &service.timeout),
         ("backendRequest", &service.backend_timeout),
     ];
+    let present = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     given
         .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), json!(present(value.as_ref())?))))
+        .filter_map(|(key, value)| Some((key.to_owned(), json!(present(value)?))))
         .collect()
-}
-
-fn parent(given: &GatewayRef) -> Value {
-    let mut parent = json!({
-        "group": given.group.as_deref().unwrap_or("gateway.networking.k8s.io"),
-        "kind": given.kind.as_deref().unwrap_or("Gateway"),
-        "name": given.name,
-    });
-    if let Some(namespace) = present(given.namespace.as_ref()) {
-        parent["namespace"] = json!(namespace);
-    }
-    if let Some(section) = present(given.section_name.as_ref()) {
-        parent["sectionName"] = json!(section);
-    }
-    if let Some(port) = given.port.filter(|port| *port != 0) {
-        parent["port"] = json!(port);
-    }
-    parent
-}
-
-fn present(text: Option<&String>) -> Option<&str> {
-    text.map(String::as_str).filter(|text| !text.is_empty())
-}
-
-fn leads_to_primary(rule: &Value, canary: &Canary) -> bool {
-    let primary = canary.spec.primary_service_name();
-    backends(rule).iter().any(|backend| backend["name"] == *primary)
-}
-
-fn rules_of(route: &Value) -> &[Value] {
-    route["spec"]["rules"].as_array().map_or(&[][..], Vec::as_slice)
-}
-
-fn backends(rule: &Value) -> &[Value] {
-    rule["backendRefs"].as_array().map_or(&[][..], Vec::as_slice)
-}
-
-/// The split of the last rule with exactly two backends, primary and canary (routers-mesh.md 4.3).
-fn observed(context: &Context<'_>) -> Result<Split, Unready> {
-    let canary = context.canary;
-    let route = context
-        .at(0)
-        .ok_or_else(|| Unready::Absent(reference(canary).to_string()))?;
-    let rules = rules_of(route);
-    let shares = rules.iter().rev().find_map(|rule| shares(rule, canary));
-    let (primary, share) = shares.ok_or_else(|| Unready::NoSplit(reference(canary).to_string()))?;
-    let split = Split::of_shares(primary, share).ok_or_else(|| Unready::NoSplit(reference(canary).to_string()))?;
-    let target = canary.spec.canary_service_name();
-    let mirrored = rules.iter().any(|rule| filters::mirrors_to(rule, &target));
-    Ok(Split { mirrored, ..split })
-}
-
-fn shares(rule: &Value, canary: &Canary) -> Option<(i64, i64)> {
-    let backends = backends(rule);
-    let weight = |name: String| {
-        let backend = backends.iter().find(|backend| backend["name"] == *name)?;
-        Some(backend["weight"].as_i64().unwrap_or(WEIGHT_DEFAULT).max(0))
-    };
-    let primary = weight(canary.spec.primary_service_name())?;
-    let share = weight(canary.spec.canary_service_name())?;
-    (backends.len() == 2).then_some((primary, share))
-}
-
-/// Each parent that reports about the route must have accepted this generation of it; a parent that says nothing has nothing against
-/// it (routers-mesh.md 4.3). A condition without `observedGeneration` counts as current: Linkerd reports none (RM-11).
-fn accepted(context: &Context<'_>) -> Result<(), Unready> {
-    let object = reference(context.canary);
-    let route = context.at(0).ok_or_else(|| Unready::Absent(object.to_string()))?;
-    let wanted = route["spec"]["parentRefs"].as_array().map_or(&[][..], Vec::as_slice);
-    let wanted: Vec<Value> = wanted
-        .iter()
-        .map(|parent| identity(parent, &object.namespace))
-        .collect();
-    let generation = route["metadata"]["generation"].as_i64().unwrap_or_default();
-    let reports = route["status"]["parents"].as_array().into_iter().flatten();
-    for report in reports {
-        let parent = identity(&report["parentRef"], &object.namespace);
-        if !wanted.contains(&parent) {
-            continue;
-        }
-        if let Some(why) = objection(&report["conditions"], generation) {
-            let text = |key: &str| parent[key].as_str().unwrap_or_default().to_owned();
-            return Err(Unready::NotAccepted {
-                route: object.to_string(),
-                parent: format!("{}/{}", text("namespace"), text("name")),
-                why,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// A parent reference with its defaults, so that two ways to write the same one are equal.
-fn identity(parent: &Value, namespace: &str) -> Value {
-    let mut full = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": namespace});
-    tree::merge(&mut full, parent);
-    full
-}
-
-fn objection(conditions: &Value, generation: i64) -> Option<String> {
-    let conditions = conditions.as_array()?;
-    let condition = conditions.iter().find(|condition| condition["type"] == "Accepted")?;
-    if condition["status"] != "True" {
-        let text = |key: &str| condition[key].as_str().unwrap_or_default().to_owned();
-        return Some(format!("{}: {}", text("reason"), text("message")));
-    }
-    let seen = condition["observedGeneration"].as_i64().unwrap_or(generation);
-    (seen < generation).then(|| format!("it has seen generation {seen} of {generation}"))
 }

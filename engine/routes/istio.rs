@@ -98,6 +98,6 @@ fn observed(context: &Context<'_>) -> Result<Split, Unready> {
     let (primary, share) = shares.ok_or_else(|| Unready::NoSplit(at.to_string()))?;
     let split = Split::of_shares(primary, share).ok_or_else(|| Unready::NoSplit(at.to_string()))?;
     let target = canary.spec.canary_service_name();
-    let mirrored = routes.iter().any(|route| route["mirror"]["host"] == *target);
+    let mirrored = routes.iter().any(|route| virtual_service::mirrors_to(route, &target));
     Ok(Split { mirrored, ..split })
 }

@@ -53,9 +53,10 @@ fn traffic(service: &Value, primary: &str, split: Split) -> Vec<Value> {
     let entries = service["spec"]["traffic"].as_array().map_or(&[][..], Vec::as_slice);
     let (mut latest, mut pinned, mut others) = (None, None, Vec::new());
     for entry in entries {
-        if latest.is_none() && entry["latestRevision"] == true {
+        let is_latest = entry["latestRevision"] == true;
+        if latest.is_none() && is_latest {
             latest = Some(entry.clone());
-        } else if pinned.is_none() && entry["revisionName"] == primary {
+        } else if pinned.is_none() && !is_latest && entry["revisionName"] == primary {
             pinned = Some(entry.clone());
         } else if let Some(fields) = entry.as_object().filter(|_| entry["tag"].is_string()) {
             let mut fields = fields.clone();
@@ -85,15 +86,15 @@ fn observed(context: &Context<'_>) -> Result<Split, Unready> {
     for entry in entries {
         let percent = entry["percent"].as_i64().unwrap_or(0);
         if entry["latestRevision"] == true {
-            latest = Some(latest.unwrap_or(0) + percent);
+            latest = Some(percent.saturating_add(latest.unwrap_or(0)));
         } else if entry["revisionName"].is_string() {
-            pinned = Some(pinned.unwrap_or(0) + percent);
+            pinned = Some(percent.saturating_add(pinned.unwrap_or(0)));
         }
     }
-    match (latest, pinned) {
-        (Some(latest), Some(pinned)) if latest + pinned > 0 => Ok(Split::of(latest * 100 / (latest + pinned))),
-        _ => Err(Unready::NoSplit(object)),
-    }
+    let split = pinned
+        .zip(latest)
+        .and_then(|(pinned, latest)| Split::of_shares(pinned, latest));
+    split.ok_or(Unready::NoSplit(object))
 }
 
 fn accepted(context: &Context<'_>) -> Result<(), Unready> {

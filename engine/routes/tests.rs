@@ -23,6 +23,11 @@ fn providers_by_name() {
         // Not mistaken for v1, and nothing falls back to Istio (RM-13).
         ("gatewayapi:v1beta1", Some("gatewayapi:v1beta1")),
         ("gatewayapi:v1beta1-x", Some("gatewayapi:v1beta1")),
+        ("gatewayapi:v1:grpc", Some("gatewayapi:v1:grpc")),
+        ("gatewayapi:v1:tcp", Some("gatewayapi:v1:tcp")),
+        ("gatewayapi:v1alpha2:tcp", Some("gatewayapi:v1alpha2:tcp")),
+        ("gatewayapi:v1beta1:tcp", Some("gatewayapi:v1beta1")),
+        ("gatewayapi:v1alpha3:tcp", None),
         ("appmesh", Some("appmesh")),
         ("appmesh:v1beta1", Some("appmesh")),
         ("appmesh:v1beta2", Some("appmesh:v1beta2")),
@@ -61,7 +66,7 @@ fn hints_say_what_to_do() {
         ("none", "use kubernetes"),
         (
             "ngins",
-            "not known; supported are gatewayapi:v1, gatewayapi:v1beta1, istio",
+            "not known; supported are gatewayapi:v1, gatewayapi:v1beta1, gatewayapi:v1:grpc",
         ),
         ("", "no provider is set"),
     ];

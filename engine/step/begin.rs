@@ -154,7 +154,7 @@ fn start(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
 /// What the Canary asks for and its provider leaves out is said once, at the start of each run. Plain Kubernetes cannot share traffic: there
 /// it is the analysis, too (controller.md 3.1 step 26; the peer repeats it at every check, and says nothing of the rest).
 fn tell_limits(cx: &mut Cx<'_>, release: &Release) {
-    let idle = release.provider.capabilities.without_effect(cx.canary);
+    let idle = release.provider.without_effect(cx.canary);
     if !idle.is_empty() {
         let paths: Vec<String> = idle.into_iter().map(|path| format!("spec.{path}")).collect();
         cx.warn(format!(

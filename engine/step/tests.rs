@@ -14,6 +14,7 @@ mod meshes;
 mod metrics;
 mod mutants;
 mod outage;
+mod own_routes;
 mod refusals;
 mod runs;
 mod scalers;

@@ -3,7 +3,7 @@
 
 use engine::{
     Kind, ObjectRef,
-    routes::{self, Context, Provider, Split, Unready},
+    routes::{self, Capabilities, Context, Provider, Split, Unready},
 };
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -44,6 +44,8 @@ pub(crate) struct Fixture {
     pub(crate) theirs: fn(&str, &str) -> Value,
     /// A foreign edit of that object, as a merge patch, which leaves no weights or wrong ones.
     pub(crate) drift: fn(&str, &str) -> Value,
+    /// Whether weights are all that is played: what is the user's own gets nothing else.
+    pub(crate) weights_only: bool,
 }
 
 /// A canary of the suite.
@@ -96,7 +98,8 @@ pub(crate) fn uninstall(lab: &Lab, names: &[&str]) {
 /// Everything that the provider can do, all at once.
 pub(crate) async fn plays(room: &Room<'_>, fixture: &Fixture) {
     let provider = routes::provider(fixture.provider).unwrap_or_else(|| panic!("{} is unknown", fixture.provider));
-    let can = provider.capabilities;
+    let can = Some(provider.capabilities).filter(|_| !fixture.weights_only);
+    let can = can.unwrap_or(Capabilities::NONE);
     let play = |suffix: &str| Play {
         room,
         provider,
@@ -351,8 +354,10 @@ impl Play<'_> {
         };
         until(&format!("{} is settled at {split:?}", self.name), PATIENCE, settled).await;
         let fresh = self.ask(|context| {
+            // What is the user's own is never made.
+            let live = self.fixture.weights_only.then(|| context.current.clone());
             let desired = Context {
-                current: vec![None; context.current.len()],
+                current: live.unwrap_or_else(|| vec![None; context.current.len()]),
                 ..context.clone()
             };
             let made = self.provider.desired(&desired, split).unwrap();

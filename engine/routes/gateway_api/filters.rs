@@ -14,6 +14,9 @@ const REQUEST_HEADERS: &str = "RequestHeaderModifier";
 /// Type of the filter that changes the headers of responses.
 const RESPONSE_HEADERS: &str = "ResponseHeaderModifier";
 
+/// Type of the filter that answers for cross-origin requests.
+pub(super) const CORS: &str = "CORS";
+
 /// Most seconds that the schema's int32 holds: some 68 years.
 const CORS_MAX_AGE_SECS_MAX: u64 = 2_147_483_647;
 
@@ -147,7 +150,7 @@ fn cors(given: &CorsPolicy) -> Value {
     if given.allow_credentials == Some(true) {
         policy["allowCredentials"] = json!(true);
     }
-    json!({"type": "CORS", "cors": policy})
+    json!({"type": CORS, "cors": policy})
 }
 
 /// Each text once, in the order given: the schema keeps these lists as sets.

@@ -17,7 +17,7 @@ pub(super) struct Match {
 }
 
 /// Kind of comparison and the text to compare with.
-type Pair = (&'static str, String);
+pub(super) type Pair = (&'static str, String);
 
 /// The matches of `service.match`; never empty: without any, every path matches. An entry that the HTTPRoute has no words for at all is
 /// left out, as with the peer.
@@ -76,9 +76,26 @@ pub(super) fn stored(matches: &[Match]) -> Vec<Value> {
     matches.iter().map(Match::stored).collect()
 }
 
-fn pairs(given: &BTreeMap<String, StringMatch>, path: &str) -> Result<BTreeMap<String, Pair>, Refused> {
+/// Headers or query parameters; a comparison that the Gateway API does not have is refused.
+pub(super) fn pairs(given: &BTreeMap<String, StringMatch>, path: &str) -> Result<BTreeMap<String, Pair>, Refused> {
     let pair = |(name, text): (&String, &StringMatch)| Ok((name.clone(), pair(text, &format!("{path}.{name}"))?));
     given.iter().map(pair).collect()
+}
+
+/// Both together. Names are compared without regard to case, as gateways do; they would look at the first of two only.
+pub(super) fn with_headers(base: &BTreeMap<String, Pair>, more: &BTreeMap<String, Pair>) -> BTreeMap<String, Pair> {
+    let mut all = base.clone();
+    all.retain(|name, _| !more.keys().any(|other| other.eq_ignore_ascii_case(name)));
+    all.extend(more.clone());
+    all
+}
+
+/// As the API server stores them.
+pub(super) fn stored_pairs(pairs: &BTreeMap<String, Pair>) -> Value {
+    pairs
+        .iter()
+        .map(|(name, (kind, value))| json!({"type": kind, "name": name, "value": value}))
+        .collect()
 }
 
 /// Headers and query parameters can be compared whole or by expression, nothing else.
@@ -119,14 +136,10 @@ impl Match {
         })
     }
 
-    /// The same with more conditions. Header names are compared without regard to case, as gateways do; they would look at the first of two
-    /// only.
+    /// The same with more conditions.
     fn narrowed(&self, headers: &BTreeMap<String, Pair>, query: &BTreeMap<String, Pair>) -> Self {
         let mut narrow = self.clone();
-        narrow
-            .headers
-            .retain(|name, _| !headers.keys().any(|other| other.eq_ignore_ascii_case(name)));
-        narrow.headers.extend(headers.clone());
+        narrow.headers = with_headers(&self.headers, headers);
         narrow.query.extend(query.clone());
         narrow
     }
@@ -141,10 +154,7 @@ impl Match {
         }
         for (key, pairs) in [("headers", &self.headers), ("queryParams", &self.query)] {
             if !pairs.is_empty() {
-                stored[key] = pairs
-                    .iter()
-                    .map(|(name, (kind, value))| json!({"type": kind, "name": name, "value": value}))
-                    .collect();
+                stored[key] = stored_pairs(pairs);
             }
         }
         stored

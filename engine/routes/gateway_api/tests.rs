@@ -34,6 +34,14 @@ fn context<'a>(canary: &'a Canary, current: Option<&'a Value>) -> Context<'a> {
     }
 }
 
+fn observed(context: &Context<'_>) -> Result<Split, Unready> {
+    V1.observed(context)
+}
+
+fn accepted(context: &Context<'_>) -> Result<(), Unready> {
+    V1.accepted(context)
+}
+
 fn made(canary: &Canary, split: Split) -> Value {
     V1.desired(&context(canary, None), split).unwrap().remove(0)
 }

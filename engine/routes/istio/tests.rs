@@ -2,6 +2,7 @@
 
 mod adoption;
 mod affinity;
+mod mirrors;
 mod properties;
 
 use super::*;

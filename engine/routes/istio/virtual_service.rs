@@ -3,7 +3,7 @@
 use crds::{
     Canary,
     analysis::Analysis,
-    service::{HeaderOperations, Headers, HttpMatch, Service},
+    service::{HeaderOperations, Headers, HttpMatch, Mirror, Service},
 };
 use serde_json::{Map, Value, json};
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Fields of an HTTP route that are written here; all others of the same route are kept.
-const HTTP_FIELDS: [&str; 9] = [
+const HTTP_FIELDS: [&str; 10] = [
     "match",
     "rewrite",
     "timeout",
@@ -30,6 +30,7 @@ const HTTP_FIELDS: [&str; 9] = [
     "route",
     "mirror",
     "mirrorPercentage",
+    "mirrors",
 ];
 /// The same of a TCP route.
 const TCP_FIELDS: [&str; 2] = ["match", "route"];
@@ -158,16 +159,35 @@ impl<'a> Frame<'a> {
         let first = service.gateways.first();
         let is_reached_from_outside = first.is_some_and(|gateway| gateway != MESH) || service.delegation == Some(true);
         let is_told = service.port_discovery == Some(true) && is_reached_from_outside;
+        let mut options = options(service);
+        let always = mirrors(service)?;
+        let target = split
+            .mirrored
+            .then(|| json!({"host": canary.spec.canary_service_name()}));
+        let percent = canary.spec.analysis.as_ref().and_then(Analysis::mirror_percent);
+        let percent = percent.map(|percent| json!({ "value": percent }));
         let mut mirror = Map::new();
-        if split.mirrored {
-            mirror.insert("mirror".into(), json!({"host": canary.spec.canary_service_name()}));
-            let percent = canary.spec.analysis.as_ref().and_then(Analysis::mirror_percent);
-            mirror.extend(percent.map(|percent| ("mirrorPercentage".to_owned(), json!({"value": percent}))));
+        match target {
+            Some(target) if always.is_empty() => {
+                mirror.insert("mirror".into(), target);
+                mirror.extend(percent.map(|percent| ("mirrorPercentage".to_owned(), percent)));
+            }
+            // A route cannot have both forms.
+            Some(target) => {
+                let mut entry = json!({ "destination": target });
+                put_or_remove(&mut entry, "percentage", percent.is_some(), json!(percent));
+                let all = always.iter().cloned().chain([entry]);
+                mirror.insert("mirrors".into(), all.collect());
+            }
+            None => {}
+        }
+        if !always.is_empty() {
+            options.insert("mirrors".into(), json!(always));
         }
         Ok(Self {
             canary,
             chosen: context.chosen(),
-            options: options(service),
+            options,
             port: is_told.then_some(port),
             mirror,
         })
@@ -259,6 +279,40 @@ fn options(service: &Service) -> Map<String, Value> {
     ];
     let present = given.into_iter().filter(|(_, value)| !value.is_null());
     present.map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// The mirrors of the service's own, which the peer writes for the Gateway API only (RM-31).
+fn mirrors(service: &Service) -> Result<Vec<Value>, Refused> {
+    let mirror = |(place, given): (usize, &Mirror)| {
+        let path = format!("service.mirror[{place}]");
+        let Some(backend) = &given.backend_ref else {
+            return Err(Refused::field(path, "backendRef is missing"));
+        };
+        if backend.kind.as_deref().is_some_and(|kind| kind != "Service") {
+            return Err(Refused::field(
+                path + ".backendRef.kind",
+                "Istio mirrors to Services only",
+            ));
+        }
+        let namespace = backend.namespace.as_deref().filter(|namespace| !namespace.is_empty());
+        // Istio completes names without a dot only.
+        let host = namespace.map_or_else(
+            || backend.name.clone(),
+            |namespace| format!("{}.{namespace}.svc.cluster.local", backend.name),
+        );
+        let mut destination = json!({ "host": host });
+        if let Some(port) = backend.port {
+            destination["port"] = json!({ "number": port });
+        }
+        Ok(json!({ "destination": destination }))
+    };
+    service.mirror.iter().enumerate().map(mirror).collect()
+}
+
+/// Whether a route sends copies to this host.
+pub(super) fn mirrors_to(route: &Value, host: &str) -> bool {
+    let mut several = route["mirrors"].as_array().into_iter().flatten();
+    route["mirror"]["host"] == *host || several.any(|mirror| mirror["destination"]["host"] == *host)
 }
 
 /// What changes nothing is left out.

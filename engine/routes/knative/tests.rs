@@ -1,5 +1,9 @@
+//! The worked example, and what others make of a Service.
+
 use super::*;
+use crate::json::merge;
 use crds::Canary;
+use proptest::prelude::*;
 
 fn canary(phase: &str) -> Canary {
     crds::decode::decode(&json!({
@@ -130,6 +134,13 @@ fn what_cannot_be_read_is_no_split() {
 }
 
 #[test]
+fn huge_shares() {
+    let huge = json!({"latestRevision": true, "percent": i64::MAX});
+    let odd = service("a", &json!([huge, huge, {"revisionName": "a", "percent": i64::MAX}]));
+    assert!(over("Progressing", &odd, PROVIDER.observed).is_ok());
+}
+
+#[test]
 fn routes_that_are_not_ready_hold_the_run() {
     let mut service = service("a", &json!([]));
     assert_eq!(over("Progressing", &service, PROVIDER.accepted), Ok(()));
@@ -140,4 +151,50 @@ fn routes_that_are_not_ready_hold_the_run() {
             .to_string()
             .contains("no ingress")
     );
+}
+
+fn any_entry() -> impl Strategy<Value = Value> {
+    let percent = prop_oneof![
+        Just(json!(null)),
+        Just(json!("x")),
+        Just(json!(i64::MAX)),
+        Just(json!(i64::MIN)),
+        (0..=100_i64).prop_map(|percent| json!(percent))
+    ];
+    let name = prop_oneof![Just(json!(null)), Just(json!(7)), Just(json!("a")), Just(json!("b"))];
+    let whole = (percent, name, any::<bool>(), any::<bool>()).prop_map(|(percent, name, latest, tagged)| {
+        let mut entry = json!({"percent": percent, "revisionName": name, "latestRevision": latest});
+        if tagged {
+            entry["tag"] = json!("t");
+        }
+        entry
+    });
+    prop_oneof![4 => whole, 1 => Just(json!(null)), 1 => Just(json!([]))]
+}
+
+proptest! {
+    /// W-34, RM-14: the peer's router crashes on Services that somebody else has written. Here no entry, annotation or status is too odd: one
+    /// write brings the split, it is read back, and a second pass writes nothing.
+    #[test]
+    fn no_service_is_too_odd(
+        entries in prop::collection::vec(any_entry(), 0..4),
+        primary in prop::option::of("[ab]"),
+        phase in prop::sample::select(vec!["Progressing", "Promoting", "Succeeded"]),
+        status in prop::sample::select(vec![json!(null), json!([]), json!({"traffic": [null]}), json!({"conditions": [{"type": "RoutesReady"}], "traffic": 7})]),
+        share in 0..=100_i64,
+    ) {
+        let mut odd = service("a", &json!(entries));
+        merge(&mut odd, &json!({"metadata": {"annotations": {"flagger.app/primary-revision": primary}}, "status": status}));
+        drop(over(phase, &odd, PROVIDER.accepted));
+        drop(over(phase, &odd, PROVIDER.observed));
+        let mut after = odd.clone();
+        for write in over(phase, &odd, |context| PROVIDER.writes(context, Split::of(share))).unwrap() {
+            let crate::seam::Act::Merge { patch, .. } = write.act else { panic!("the Service is never made") };
+            merge(&mut after, &patch);
+        }
+        if primary.is_some() {
+            prop_assert_eq!(over(phase, &after, PROVIDER.observed), Ok(Split::of(share)));
+        }
+        prop_assert_eq!(over(phase, &after, |context| PROVIDER.writes(context, Split::of(share))), Ok(Vec::new()));
+    }
 }

@@ -90,6 +90,29 @@ fn traces(play: &Play) -> Vec<String> {
     found.map(str::to_owned).collect()
 }
 
+/// All objects without what says the shares.
+fn bare(play: &Play) -> Vec<Value> {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                for share in [
+                    "weight",
+                    "nginx.ingress.kubernetes.io/canary-weight",
+                    "zalando.org/backend-weights",
+                ] {
+                    fields.remove(share);
+                }
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(list) => list.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut all: Vec<Value> = play.objects.values().cloned().collect();
+    all.iter_mut().for_each(strip);
+    all
+}
+
 /// Take away the part of the object that this number chooses, or make another thing of it.
 fn damaged(value: &mut Value, mut choice: usize) {
     let mut at = value;
@@ -148,6 +171,16 @@ proptest! {
         if to == 0 {
             prop_assert_eq!(traces(&play), Vec::<String>::new());
         }
+    }
+
+    /// Between two steps of a run only the weights change.
+    #[test]
+    fn only_weights_change(name in any_provider(), from in 1_i64..=99, to in 1_i64..=99) {
+        let mut play = lab(name, &json!({}));
+        play.settle(Split::of(from));
+        let before = bare(&play);
+        play.settle(Split::of(to));
+        prop_assert_eq!(bare(&play), before);
     }
 
     /// Objects of any shape: no provider falls over, and none says that the route shares what it does not say itself (RI-6, RI-8).

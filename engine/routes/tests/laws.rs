@@ -14,7 +14,7 @@ const FROM_SOURCES: [&str; 4] = ["nginx", "skipper", "apisix", "gloo"];
 fn fixture(provider: &Provider) -> Value {
     let mut spec = json!({"provider": provider.name, "service": {"port": 9898, "hosts": ["app.example.com"]}});
     let more = match provider.name {
-        "gatewayapi:v1" | "gatewayapi:v1beta1" => json!({"service": {"gatewayRefs": [{"name": "gw"}]}}),
+        gateway if gateway.starts_with("gatewayapi:") => json!({"service": {"gatewayRefs": [{"name": "gw"}]}}),
         "appmesh" => json!({"service": {"meshName": "prod"}}),
         _ => json!({}),
     };
@@ -120,6 +120,32 @@ fn at(weight: i64, asked: Asked) -> Split {
     }
 }
 
+/// A field of somebody's own at every place below that holds a list of rules.
+fn add_foreign(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.insert("unheardOf".to_owned(), json!([1]));
+            for list in ["http", "routes", "rules"] {
+                let rules = fields.get_mut(list).and_then(Value::as_array_mut);
+                rules.into_iter().flatten().for_each(add_foreign);
+            }
+        }
+        other => panic!("an object was expected, not {other}"),
+    }
+}
+
+/// The same objects whatever the shares are.
+fn without_weights(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove("weight");
+            fields.values_mut().for_each(without_weights);
+        }
+        Value::Array(list) => list.iter_mut().for_each(without_weights),
+        _ => {}
+    }
+}
+
 prop_compose! {
     fn scene()(which in any::<prop::sample::Index>(), before in 0..4_usize, after in 0..4_usize, from in 0..=100_i64, to in 0..=100_i64) -> (&'static Provider, Asked, Asked, i64, i64) {
         let makers = makers();
@@ -161,6 +187,23 @@ proptest! {
             prop_assert_eq!(&object["metadata"]["annotations"]["theirs"], "1");
             prop_assert_eq!(&object["spec"]["unheardOf"], &json!({"a": [1]}));
         }
+    }
+
+    /// Between two steps of a run only the weights change, on any object that others have added to.
+    #[test]
+    fn only_weights_change((provider, _, _, from, to) in scene()) {
+        let canary = asking(provider, Asked::Nothing);
+        let mut objects = brought(provider, &canary, &[], Split::of(from.clamp(1, 99)));
+        for object in objects.iter_mut().flatten() {
+            add_foreign(&mut object["spec"]);
+        }
+        let after = brought(provider, &canary, &objects, Split::of(to.clamp(1, 99)));
+        let bare = |objects: &[Option<Value>]| {
+            let mut bare = json!(objects);
+            without_weights(&mut bare);
+            bare
+        };
+        prop_assert_eq!(bare(&after), bare(&objects), "{}", provider.name);
     }
 
     /// After a run nothing is left of a match, a mirror or a cookie.

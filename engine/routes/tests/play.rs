@@ -53,8 +53,15 @@ fn kind_of(object: &Value) -> Kind {
         kinds::ROUTE_TABLE,
         kinds::UPSTREAM,
         kinds::SERVICE,
+        kinds::HTTP_ROUTE,
+        kinds::HTTP_ROUTE_V1BETA1,
+        kinds::GRPC_ROUTE,
+        kinds::TCP_ROUTE,
+        kinds::TCP_ROUTE_V1ALPHA2,
     ];
-    let found = known.into_iter().find(|kind| object["kind"] == kind.kind);
+    let version = |kind: &Kind| object["apiVersion"].is_null() || object["apiVersion"] == kind.api_version();
+    let is_meant = |kind: &Kind| object["kind"] == kind.kind && version(kind);
+    let found = known.into_iter().find(is_meant);
     found.unwrap_or_else(|| panic!("a kind of these providers: {object}"))
 }
 

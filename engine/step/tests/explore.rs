@@ -24,6 +24,7 @@ use scenarios::{RUN, Scenario, WRITES, scenarios};
 mod begin;
 mod fingerprint;
 mod ingresses;
+mod meshes;
 mod moves;
 mod reach;
 mod scenarios;
@@ -346,6 +347,11 @@ searches! {
     ingress_ab_testing_holds_on_contour: "A/B, contour",
     ingress_ab_testing_holds_on_apisix: "A/B, apisix",
     ingress_ab_testing_holds_on_gloo: "A/B, gloo",
+    weights_hold_on_smi: "one weight, SMI",
+    weights_hold_on_kuma: "one weight, Kuma",
+    weights_hold_on_app_mesh: "one weight, App Mesh",
+    weights_hold_on_tcp_routes: "one weight, TCPRoute",
+    weights_hold_in_a_route_of_the_users_own: "one weight, a route of the user's own",
     blue_green_holds_on_plain_kubernetes: "blue/green, plain Kubernetes",
     a_daemon_set_holds_under_disturbances: "DaemonSet",
     a_service_holds_under_disturbances: "Service",

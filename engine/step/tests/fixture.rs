@@ -29,13 +29,48 @@ pub(super) fn route_at() -> ObjectRef {
 pub(super) fn weights_at(model: &Model) -> ObjectRef {
     match model.canary().spec.provider.as_deref().unwrap_or_default() {
         "istio" => kinds::VIRTUAL_SERVICE.named(NAMESPACE, "app"),
+        "smi:v1alpha2" => kinds::TRAFFIC_SPLIT_V1ALPHA2.named(NAMESPACE, "app"),
+        "kuma" => kinds::TRAFFIC_ROUTE.named(NAMESPACE, "app"),
+        "appmesh:v1beta2" => kinds::VIRTUAL_ROUTER_V1BETA2.named(NAMESPACE, "app"),
+        "gatewayapi:v1:tcp" => kinds::TCP_ROUTE.named(NAMESPACE, "app"),
         "nginx" | "skipper" => kinds::INGRESS.named(NAMESPACE, "web-canary"),
         "traefik" => kinds::TRAEFIK_SERVICE.named(NAMESPACE, "app"),
         "contour" => kinds::HTTP_PROXY.named(NAMESPACE, "app"),
         "apisix" => kinds::APISIX_ROUTE.named(NAMESPACE, "web-app-canary"),
         "gloo" => kinds::ROUTE_TABLE.named(NAMESPACE, "app"),
+        _ if model.get(&own_at()).is_some() => own_at(),
         _ => route_at(),
     }
+}
+
+/// A route of the user's own.
+pub(super) fn own_at() -> ObjectRef {
+    kinds::HTTP_ROUTE.named(NAMESPACE, "web")
+}
+
+/// It leads to the apex, by a rule named `main`, and elsewhere.
+pub(super) fn own_route() -> Value {
+    let backend = |name: &str, weight: i64| json!({"name": name, "port": 9898, "weight": weight});
+    let matches = |path: &str| json!([{"path": {"type": "PathPrefix", "value": path}}]);
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+        "metadata": {"name": "web", "namespace": NAMESPACE, "generation": 1},
+        "spec": {
+            "parentRefs": [{"name": "gw", "namespace": "default"}],
+            "rules": [
+                {"matches": matches("/old"), "backendRefs": [backend("old", 3), backend("older", 1)]},
+                {"name": "main", "matches": matches("/"), "filters": [{"type": "ExtensionRef"}], "backendRefs": [backend("app", 1)]},
+            ],
+        },
+    })
+}
+
+/// `spec` with a reference to that route.
+pub(super) fn on_own_route(spec: &Value) -> Value {
+    let reference = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "name": "web"});
+    let mut all = json!({"service": {"gatewayRefs": null, "hosts": null}, "routeRef": reference});
+    merge(&mut all, spec);
+    all
 }
 
 /// Put this share into all pairs of backends, those for cookies included, and into annotations.
@@ -151,6 +186,9 @@ pub(super) fn model(spec: &Value, success: &'static str, seconds: &'static str) 
     let is_ingress = spec["ingressRef"].is_object();
     for (at, object) in ingress_sources().into_iter().filter(|_| is_ingress) {
         model.put(at, object);
+    }
+    if spec["routeRef"]["kind"] == "HTTPRoute" {
+        model.put(own_at(), own_route());
     }
     model.queries = Box::new(move |_, request| {
         let body = if request.url.contains("quantile") {

@@ -9,7 +9,7 @@ use crate::{
 use crds::Phase;
 use serde_json::{Value, json};
 
-const MESHES: [&str; 9] = [
+const MESHES: [&str; 12] = [
     "linkerd",
     "osm",
     "smi:v1alpha1",
@@ -19,6 +19,9 @@ const MESHES: [&str; 9] = [
     "appmesh",
     "appmesh:v1beta2",
     "gatewayapi:v1beta1",
+    "gatewayapi:v1:grpc",
+    "gatewayapi:v1:tcp",
+    "gatewayapi:v1alpha2:tcp",
 ];
 
 fn on(name: &str) -> Value {

@@ -9,6 +9,13 @@ use crate::{
     workloads::Workload,
 };
 
+/// Kinds whose weights stand in lists of their own shape.
+const MESHES: [Kind; 3] = [
+    kinds::TRAFFIC_SPLIT_V1ALPHA2,
+    kinds::TRAFFIC_ROUTE,
+    kinds::VIRTUAL_ROUTER_V1BETA2,
+];
+
 /// Who would get no answer, and why. `None`: every request that the routes let in ends at an available pod.
 pub(super) fn unserved(model: &Model) -> Option<String> {
     let canary = model.canary();
@@ -18,8 +25,21 @@ pub(super) fn unserved(model: &Model) -> Option<String> {
     }
     let mut backends: Vec<String> = all(model, kinds::HTTP_ROUTE)
         .chain(all(model, kinds::VIRTUAL_SERVICE))
+        .chain(all(model, kinds::TCP_ROUTE))
         .flat_map(backends)
         .collect();
+    for kind in MESHES {
+        // App Mesh has a router for those, too, who call the canary by its name.
+        let of_apex = all(model, kind).filter(|route| {
+            !route["metadata"]["name"]
+                .as_str()
+                .unwrap_or_default()
+                .ends_with("-canary")
+        });
+        of_apex.for_each(|route| weighted(&route["spec"], &mut backends));
+    }
+    // What others serve by the same route is not in this model.
+    backends.retain(|name| name.starts_with(&*model.canary_at.name));
     if backends.is_empty() {
         let named = Some(canary.spec.apex_name()).filter(|name| !name.is_empty());
         // A Canary that is gone names nothing any more; here it has the name of its apex.
@@ -61,6 +81,27 @@ fn backends(route: &Value) -> Vec<String> {
         })
         .map(|host| host.split('.').next().unwrap_or(host).to_owned())
         .collect()
+}
+
+/// The same for meshes: whatever stands beside a weight.
+fn weighted(value: &Value, names: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            let named = [
+                &value["service"],
+                &value["destination"]["kuma.io/service"],
+                &value["virtualNodeRef"]["name"],
+            ];
+            let name = named
+                .into_iter()
+                .find_map(Value::as_str)
+                .filter(|_| value["weight"].as_i64() > Some(0));
+            names.extend(name.map(|name| name.split('_').next().unwrap_or(name).to_owned()));
+            fields.values().for_each(|field| weighted(field, names));
+        }
+        Value::Array(list) => list.iter().for_each(|entry| weighted(entry, names)),
+        _ => {}
+    }
 }
 
 /// Available pods with these labels.

@@ -148,3 +148,31 @@ fn readiness_gate() {
         Err(Unready::Absent("HTTPRoute app.test".into()))
     );
 }
+
+/// RM-34: everything that a route of ours leads to is beside it, in whatever state of a run.
+#[test]
+fn backends_are_at_home() {
+    let affinity = json!({"analysis": {"sessionAffinity": {"cookieName": "c", "primaryCookieName": "p"}}});
+    for (changes, split) in [
+        (json!({}), Split::of(40)),
+        (json!({"analysis": {"mirror": true}}), Split::PRIMARY.mirrored()),
+        (affinity, Split::of(40)),
+    ] {
+        let route = made(&canary(&changes), split);
+        assert_eq!(route["metadata"]["namespace"], NAMESPACE);
+        let rules = route["spec"]["rules"].to_string();
+        assert!(rules.contains("app-canary") && !rules.contains("namespace"), "{rules}");
+    }
+}
+
+/// RM-35: a mesh's parent is the apex Service, with all that a parent may have.
+#[test]
+fn a_mesh_is_a_parent() {
+    for group in ["core", ""] {
+        let parent = json!({"group": group, "kind": "Service", "name": "app", "port": 9898});
+        let canary = canary(&json!({"service": {"gatewayRefs": [parent]}}));
+        let route = made(&canary, Split::of(40));
+        assert_eq!(route["spec"]["parentRefs"], json!([parent]));
+        assert_eq!(V1.refused(&canary), None);
+    }
+}

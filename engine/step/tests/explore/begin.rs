@@ -40,7 +40,7 @@ pub(super) fn begun(scenario: &Scenario) -> Model {
     };
     add_annotations(&mut model, &scenario.annotations);
     add_parts(&mut model, scenario);
-    if scenario.name == "deletion with revert" {
+    if scenario.name == "deletion with revert" || scenario.spec["routeRef"]["kind"] == "HTTPRoute" {
         // A Service that was there before: after the deletion it has to lead to pods again.
         let apex = json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": "app", "namespace": NAMESPACE},

@@ -3,7 +3,7 @@
 use crds::Phase;
 use serde_json::{Value, json};
 
-use super::{ingresses::ingresses, moves::Move};
+use super::{ingresses::ingresses, meshes::meshes, moves::Move};
 use crate::json::merge;
 
 /// One search.
@@ -214,7 +214,8 @@ fn routes() -> Vec<Scenario> {
             ..BASE
         },
     ];
-    all.splice(6..6, ingresses(&gateway(&ab)));
+    let others = ingresses(&gateway(&ab)).into_iter().chain(meshes());
+    all.splice(6..6, others);
     all
 }
 
