@@ -30,7 +30,7 @@ const KUMA_SERVICE: &str = "kuma.io/service";
 pub(super) fn sum_to_100(route: &Value, canary: &Canary) -> bool {
     let (primary, target) = (primary_names(canary), canary_names(canary));
     let is_ours = |name: &&str| primary.iter().chain(&target).any(|own| own == *name);
-    let mut ours = shared(route, canary).filter(|weights| weights.keys().all(|name| is_ours(name)));
+    let mut ours = shared(route, canary).filter(|weights| weights.keys().all(&is_ours));
     ours.all(|weights| weights.values().sum::<i64>() == 100)
 }
 

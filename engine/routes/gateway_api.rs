@@ -89,8 +89,11 @@ struct Form {
     /// Fields of a rule that are written here; all others of the same rule are kept.
     fields: &'static [&'static str],
     has_hosts: bool,
-    rules: fn(&Context<'_>, &Service, Split, &Rules) -> Result<Vec<Value>, Refused>,
+    rules: Writer,
 }
+
+/// Makes the rules of a route.
+type Writer = fn(&Context<'_>, &Service, Split, &Rules) -> Result<Vec<Value>, Refused>;
 
 fn is_of_another_form(name: &str) -> bool {
     name.starts_with("gatewayapi:v1beta1") || name.ends_with(":grpc") || name.ends_with(":tcp")

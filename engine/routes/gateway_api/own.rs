@@ -87,7 +87,7 @@ pub(super) fn desired(context: &Context<'_>, at: &ObjectRef, split: Split) -> Re
         kept.push((identity.clone(), before));
         rule["backendRefs"] = json!(shared);
     }
-    originals.replace(kept, current);
+    originals.replace(&kept, current);
     originals.store(&mut route);
     Ok(route)
 }
@@ -181,7 +181,7 @@ fn places(route: &Value, canary: &Canary, at: &ObjectRef) -> Result<Vec<usize>, 
     for (place, rule) in all {
         let sides = Sides::of(rule, canary);
         let is_known = named.is_some() || identities.get(place).is_some_and(|identity| originals.knows(identity));
-        if !sides.is_shared() && !(is_known && sides.is_any()) {
+        if !(sides.is_shared() || is_known && sides.is_any()) {
             continue;
         }
         if let Some(other) = sides.other {
@@ -326,7 +326,7 @@ impl Originals {
     }
 
     /// Take over what is known of the rules that are shared now. Of a rule that was shared before `sectionName` named another one it stays.
-    fn replace(&mut self, now: Vec<(Value, Value)>, route: &Value) {
+    fn replace(&mut self, now: &[(Value, Value)], route: &Value) {
         let is_known = |identity: &Value| now.iter().any(|(known, _)| known == identity);
         let identities = identities(route);
         let led = |identity: &Value| identities.iter().position(|known| known == identity);

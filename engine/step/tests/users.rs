@@ -87,12 +87,12 @@ fn backends(route: &Value) -> Vec<String> {
 fn weighted(value: &Value, names: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
-            let named = [
+            let places = [
                 &value["service"],
                 &value["destination"]["kuma.io/service"],
                 &value["virtualNodeRef"]["name"],
             ];
-            let name = named
+            let name = places
                 .into_iter()
                 .find_map(Value::as_str)
                 .filter(|_| value["weight"].as_i64() > Some(0));
