@@ -17,10 +17,12 @@ use cluster::{
 };
 use plane::{
     affinity,
+    envoy::Envoy,
     gates::Gates,
     kubelet::Kubelet,
-    load::Load,
+    load::{Header, Load},
     objects::{GATEWAY, Version, WEIGHTS, Way},
+    proxy::Proxy,
     scrape::Targets,
     stage::{Stage, aim},
     tally::Tally,
@@ -33,8 +35,15 @@ use std::{path::PathBuf, time::Duration};
 const REQUESTS_MIN: u64 = 50_000;
 /// Requests a second to each app.
 const PER_SECOND: u64 = 300;
-/// And to the one of the A/B test, by each of two groups.
-const PER_SECOND_OF_GROUP: u64 = 100;
+/// And to the one of the A/B test, by each group.
+const PER_SECOND_OF_GROUP: u64 = 80;
+/// Groups of the A/B test: name, what their requests carry, percentage of them that the canary gets.
+const GROUPS: [(&str, Header, i64); 4] = [
+    ("others", None, 0),
+    ("outsiders", Some(("x-canary", "outsider")), 0),
+    ("insiders", Some(("x-canary", "insider")), 100),
+    ("browsers", Some(("cookie", "theme=dark;canary=always;lang=en")), 100),
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_are_served_through_whole_runs() {
@@ -42,30 +51,35 @@ async fn users_are_served_through_whole_runs() {
         return;
     }
     let Some(lab) = Lab::open().await else { return };
-    let targets = Targets::new(PathBuf::from(lab.env("AVIARY_RUN_DIR")).join("prometheus"));
+    let targets = Targets::new(&PathBuf::from(lab.env("AVIARY_RUN_DIR")).join("prometheus"));
     let (_prometheus, prometheus) = targets.serve(&lab);
     let kubelet = Kubelet::start(&lab, targets).await;
-    let traefik = Traefik::start(&lab).await;
     let gates = Gates::start();
-    let flags = [format!("-metrics-server={prometheus}")];
-    let controller = Controller::start(&lab, "controller", &[&flags[0]]).await;
     let rooms = [
         lab.room("gateway").await,
         lab.room("traefik").await,
         lab.room("chosen").await,
+        lab.room("contour").await,
         lab.room("sticky").await,
+        lab.room("nginx").await,
     ];
-    let [gateway, ingress, chosen, sticky] = &rooms;
+    let [gateway, ingress, chosen, contour, sticky, nginx] = &rooms;
     Traefik::gateway(gateway, GATEWAY).await;
     Traefik::gateway(chosen, GATEWAY).await;
+    let traefik = Proxy::Traefik(Traefik::start(&lab).await);
+    let envoy = Proxy::Envoy(Envoy::start(&lab, sticky, GATEWAY).await);
+    let flags = [format!("-metrics-server={prometheus}")];
+    let controller = Controller::start(&lab, "controller", &[&flags[0]]).await;
 
     let tallies = tokio::join!(
         life(gateway, Way::Gateway, &traefik, &gates, &prometheus),
         life(ingress, Way::Traefik, &traefik, &gates, &prometheus),
+        life(contour, Way::Contour, &envoy, &gates, &prometheus),
         chooses(chosen, &traefik, &gates),
-        affinity::run(sticky, &gates),
+        affinity::run(sticky, &gates, Some(&envoy)),
+        affinity::run(nginx, &gates, None),
     );
-    let tallies = [tallies.0, tallies.1, tallies.2.0, tallies.2.1];
+    let tallies: Vec<Tally> = [tallies.0, tallies.1, tallies.2].into_iter().chain(tallies.3).collect();
     let sent: u64 = tallies.iter().map(|tally| tally.sent).sum();
     let failed: u64 = tallies.iter().map(|tally| tally.failed).sum();
     println!("{sent} requests, {failed} failed");
@@ -78,14 +92,14 @@ async fn users_are_served_through_whole_runs() {
 }
 
 /// An app that is taken over, released, released badly, rolled back by hand, and given back.
-async fn life(room: &Room<'_>, way: Way, traefik: &Traefik, gates: &Gates, prometheus: &str) -> Tally {
+async fn life(room: &Room<'_>, way: Way, proxy: &Proxy, gates: &Gates, prometheus: &str) -> Tally {
     Version::good("v1").install(room).await;
     way.open(room).await;
-    traefik.until_shared(room, &[("podinfo", 1)]).await;
-    let load = Load::start(&room.name, &aim(room, None), PER_SECOND);
+    proxy.until_shared(room, &[("podinfo", 1)]).await;
+    let load = Load::start(&room.name, &aim(room, proxy, None), PER_SECOND);
     let stage = Stage {
         room,
-        traefik,
+        proxy,
         gates,
         load: &load,
     };
@@ -127,7 +141,7 @@ async fn life(room: &Room<'_>, way: Way, traefik: &Traefik, gates: &Gates, prome
 
 /// A version whose own errors reach users until its metrics have told.
 async fn fails(stage: &Stage<'_>) {
-    assert_eq!(stage.load.tally().own_errors(), 0, "{}", stage.room.name);
+    stage.load.allow_errors(true);
     Version::faulty("v3").deploy(stage.room).await;
     stage.until_held().await;
     stage.advance(10).await;
@@ -135,45 +149,47 @@ async fn fails(stage: &Stage<'_>) {
     let told = stage.room.messages("podinfo").await;
     assert!(told.iter().any(|told| told.contains("advancement")), "{told:#?}");
     assert!(stage.load.tally().own_errors() > 0, "{}", stage.room.name);
+    stage.load.allow_errors(false);
     stage.gets("v3", 0).await;
     stage.nobody_failed();
 }
 
-/// An A/B test: who carries the header gets the new version, and nobody else.
-async fn chooses(room: &Room<'_>, traefik: &Traefik, gates: &Gates) -> (Tally, Tally) {
+/// An A/B test: who carries the header or the cookie gets the new version, and nobody else.
+async fn chooses(room: &Room<'_>, proxy: &Proxy, gates: &Gates) -> Vec<Tally> {
     Version::good("v1").install(room).await;
     Way::Gateway.open(room).await;
-    traefik.until_shared(room, &[("podinfo", 1)]).await;
-    let others = Load::start("everybody else", &aim(room, None), PER_SECOND_OF_GROUP);
-    let insiders = Load::start(
-        "insiders",
-        &aim(room, Some(("x-canary", "insider"))),
-        PER_SECOND_OF_GROUP,
-    );
-    let stage = |load| Stage {
+    proxy.until_shared(room, &[("podinfo", 1)]).await;
+    let loads = GROUPS.map(|(name, header, _)| Load::start(name, &aim(room, proxy, header), PER_SECOND_OF_GROUP));
+    let stages = loads.each_ref().map(|load| Stage {
         room,
-        traefik,
+        proxy,
         gates,
         load,
+    });
+    let everybody = async |version, percent| {
+        futures::future::join_all(stages.iter().map(|stage| stage.gets(version, percent))).await;
     };
-    let (others_stage, insiders_stage) = (stage(&others), stage(&insiders));
     let analysis = json!({
         "iterations": 2,
-        "match": [{"headers": {"x-canary": {"exact": "insider"}}}],
+        "match": [
+            {"headers": {"x-canary": {"exact": "insider"}}},
+            {"headers": {"cookie": {"regex": "^(.*?;)?(canary=always)(;.*)?$"}}},
+        ],
         "webhooks": [gates.hook(room, "confirm-promotion")],
     });
     Way::Gateway.guard(room, analysis).await;
-    others_stage.until_led("Initialized", "podinfo-primary").await;
-    tokio::join!(others_stage.gets("v1", 100), insiders_stage.gets("v1", 100));
+    stages[0].until_led("Initialized", "podinfo-primary").await;
+    everybody("v1", 100).await;
 
     Version::good("v2").deploy(room).await;
     room.until_phase("podinfo", "WaitingPromotion").await;
-    traefik.until_chosen(room, "podinfo-canary").await;
-    tokio::join!(others_stage.gets("v2", 0), insiders_stage.gets("v2", 100));
+    proxy.until_chosen(room, "podinfo-canary").await;
+    let shares = stages.iter().zip(GROUPS);
+    futures::future::join_all(shares.map(|(stage, (_, _, percent))| stage.gets("v2", percent))).await;
     gates.open(room, "confirm-promotion");
-    others_stage.until_led("Succeeded", "podinfo-primary").await;
-    tokio::join!(others_stage.gets("v2", 100), insiders_stage.gets("v2", 100));
-    others_stage.delete().await;
-    tokio::join!(others_stage.gets("v2", 100), insiders_stage.gets("v2", 100));
-    (others.stop().await, insiders.stop().await)
+    stages[0].until_led("Succeeded", "podinfo-primary").await;
+    everybody("v2", 100).await;
+    stages[0].delete().await;
+    everybody("v2", 100).await;
+    futures::future::join_all(loads.map(Load::stop)).await
 }

@@ -14,6 +14,7 @@ use super::{
     address::Address,
     pod::{Life, Wish},
     scrape::Targets,
+    spawn,
 };
 use crate::cluster::lab::Lab;
 
@@ -45,7 +46,7 @@ impl Kubelet {
         lab.call("PATCH", &path, Some(&ready)).await.unwrap();
         let folder = PathBuf::from(lab.env("AVIARY_RUN_DIR")).join("pods");
         fs::create_dir_all(&folder).unwrap();
-        Self(tokio::spawn(work(lab.client(), folder, targets)))
+        Self(spawn(work(lab.client(), folder, targets)))
     }
 }
 
@@ -75,7 +76,7 @@ async fn work(client: Client, folder: PathBuf, targets: Targets) {
                 let grace = grace(&pod);
                 let resident = residents
                     .entry(uid)
-                    .or_insert_with(|| begin(client.clone(), pod, folder.clone(), targets.clone()));
+                    .or_insert_with(|| begin(client.clone(), pod, folder.clone(), &targets));
                 if grace.is_some() {
                     resident.wish.send_if_modified(|wish| {
                         wish.is_none() && {
@@ -101,14 +102,14 @@ fn grace(pod: &Pod) -> Option<Duration> {
     Some(Duration::from_secs(secs.unsigned_abs()))
 }
 
-fn begin(client: Client, pod: Pod, folder: PathBuf, targets: Targets) -> Resident {
+fn begin(client: Client, pod: Pod, folder: PathBuf, targets: &Targets) -> Resident {
     let (wish, wished) = watch::channel(None);
     let namespace = pod.metadata.namespace.clone().unwrap();
     let api = Api::namespaced(client, &namespace);
     let address = Address::add();
     let target = targets.add(&namespace, pod.metadata.name.as_deref().unwrap(), address.0);
     let life = Life::new(api, pod, wished, folder);
-    let task = tokio::spawn(async move {
+    let task = spawn(async move {
         life.run(address).await;
         drop(target);
     });

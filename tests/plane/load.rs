@@ -8,7 +8,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep},
 };
 
-use super::tally::Tally;
+use super::{now, spawn, tally::Tally};
 
 /// Connections that are kept and used one request after another.
 const USERS: u64 = 8;
@@ -21,12 +21,15 @@ const POLL: Duration = Duration::from_millis(50);
 /// What podinfo answers with when it is told to fail at random; it says nothing else then.
 const OWN_ERRORS: [u16; 3] = [400, 409, 500];
 
+/// Name and value of a header that requests carry, if any.
+pub(crate) type Header = Option<(&'static str, &'static str)>;
+
 /// Where requests go, and what they carry.
 #[derive(Clone)]
 pub(crate) struct Aim {
     pub(crate) url: String,
     pub(crate) host: String,
-    pub(crate) header: Option<(&'static str, &'static str)>,
+    pub(crate) header: Header,
 }
 
 /// Users that send until they are stopped.
@@ -43,7 +46,7 @@ impl Load {
     pub(crate) fn start(name: &str, aim: &Aim, per_second: u64) -> Self {
         let tally: Arc<Mutex<Tally>> = Arc::default();
         let pause = Duration::from_micros(USERS * 1_000_000 / per_second);
-        let users = (0..USERS).map(|_| tokio::spawn(use_it(aim.clone(), tally.clone(), pause)));
+        let users = (0..USERS).map(|_| spawn(use_it(aim.clone(), tally.clone(), pause)));
         Self {
             name: name.to_owned(),
             users: users.collect(),
@@ -75,6 +78,11 @@ impl Load {
         (window, tally)
     }
 
+    /// From now on errors of the app itself are (not) allowed.
+    pub(crate) fn allow_errors(&self, may_err: bool) {
+        self.tally.lock().may_err = may_err;
+    }
+
     /// What was seen so far.
     pub(crate) fn tally(&self) -> Tally {
         self.tally.lock().clone()
@@ -98,20 +106,21 @@ async fn use_it(aim: Aim, tally: Arc<Mutex<Tally>>, pause: Duration) {
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         pace.tick().await;
-        let window = {
+        let (window, may_err) = {
             let mut tally = tally.lock();
             if tally.sent >= REQUESTS_MAX {
                 return;
             }
             tally.sent += 1;
-            tally.window
+            (tally.window, tally.may_err)
         };
         let seen = ask(&http, &aim).await;
         let mut tally = tally.lock();
         match seen {
             Ok(Some(version)) => tally.answered(window, version),
-            Ok(None) => tally.erred(window),
-            Err(why) => tally.has_failed(format!("{} {why}", jiff::Timestamp::now())),
+            Ok(None) if may_err => tally.erred(window),
+            Ok(None) => tally.has_failed("an error of the app's own kind, without a faulty version".to_owned()),
+            Err(why) => tally.has_failed(format!("{} {why}", now())),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod address;
 pub(crate) mod affinity;
+pub(crate) mod envoy;
 pub(crate) mod gates;
 pub(crate) mod kubelet;
 pub(crate) mod load;
@@ -12,6 +13,7 @@ pub(crate) mod nginx;
 pub(crate) mod objects;
 pub(crate) mod pod;
 pub(crate) mod probe;
+pub(crate) mod proxy;
 pub(crate) mod scrape;
 pub(crate) mod stage;
 pub(crate) mod tally;
@@ -19,7 +21,15 @@ pub(crate) mod traefik;
 pub(crate) mod translation;
 pub(crate) mod visitor;
 
-use std::path::PathBuf;
+use jiff::Timestamp;
+use serde_json::json;
+use std::{future::Future, path::PathBuf, time::Duration};
+use tokio::task::JoinHandle;
+
+use crate::cluster::{
+    lab::{Lab, Room},
+    until,
+};
 
 /// Set by tests/dataplane/run: the name of the network namespace in which everything runs.
 const INSIDE: &str = "AVIARY_PLANE";
@@ -37,12 +47,56 @@ pub(crate) fn is_inside() -> bool {
     false
 }
 
+/// Start a task of the test's own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "parts of the test's cluster, outside any World"
+)]
+pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(task)
+}
+
+/// The time, as objects have it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "parts of the test's cluster, outside any World"
+)]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Apply definitions that tests/testers/build has copied from a proxy's module.
+pub(crate) async fn install(lab: &Lab, file: &str) {
+    let file = program(file);
+    let applied = lab.kubectl(&["apply", "--server-side", "-f", file.to_str().unwrap()]);
+    assert!(applied.status.success(), "{applied:?}");
+    let wait = ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"];
+    until(
+        "the proxy's kinds are established",
+        Duration::from_mins(1),
+        async || lab.kubectl(&wait).status.success().then_some(()),
+    )
+    .await;
+}
+
+/// A Gateway for everybody's routes.
+pub(crate) async fn gateway(room: &Room<'_>, name: &str, class: &str, port: u16) {
+    let gateway = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": name},
+        "spec": {"gatewayClassName": class, "listeners": [{
+            "name": "http", "protocol": "HTTP", "port": port, "allowedRoutes": {"namespaces": {"from": "All"}},
+        }]},
+    });
+    let path = format!("/apis/gateway.networking.k8s.io/v1/namespaces/{}/gateways", room.name);
+    room.lab.call("POST", &path, Some(&gateway)).await.unwrap();
+}
+
 /// A program that tests/testers/build makes.
 pub(crate) fn program(name: &str) -> PathBuf {
-    let home = || PathBuf::from(std::env::var("HOME").unwrap());
-    let cache = std::env::var("AVIARY_CACHE").map(PathBuf::from).unwrap_or_else(|_| {
-        let base = std::env::var("XDG_CACHE_HOME").map(PathBuf::from);
-        base.unwrap_or_else(|_| home().join(".cache")).join("aviary")
+    let given = |name: &str| std::env::var(name).ok().map(PathBuf::from);
+    let cache = given("AVIARY_CACHE").unwrap_or_else(|| {
+        let base = given("XDG_CACHE_HOME").or_else(|| Some(given("HOME")?.join(".cache")));
+        base.unwrap().join("aviary")
     });
     let path = cache.join("testers").join(name);
     assert!(path.exists(), "{} is missing; call tests/testers/build", path.display());

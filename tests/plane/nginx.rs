@@ -4,7 +4,8 @@ use std::{fs, path::PathBuf, process::Command, time::Duration};
 use tokio::{task::JoinHandle, time::sleep};
 
 use super::{
-    objects::APP,
+    objects::{APP, Way},
+    spawn,
     translation::{self, Backends, NUMBER},
 };
 use crate::cluster::{
@@ -42,7 +43,7 @@ impl Nginx {
         let process = Process::start(&mut command, &room.lab.log("nginx"));
         let lab = Lab::at(&std::env::var("AVIARY_CLUSTER_ENV").unwrap()).await;
         let name = room.name.clone();
-        let translator = tokio::spawn({
+        let translator = spawn({
             let folder = folder.clone();
             async move { translate(&Room { lab: &lab, name }, folder, first).await }
         });
@@ -71,11 +72,7 @@ impl Nginx {
             }
             for _ in 0..ANSWERS {
                 let request = self.http.get(format!("http://{ADDRESS}{NUMBER}"));
-                let answer = request
-                    .header("host", super::objects::Way::host(room))
-                    .send()
-                    .await
-                    .ok()?;
+                let answer = request.header("host", Way::host(room)).send().await.ok()?;
                 if answer.text().await.ok()? != number {
                     return None;
                 }

@@ -1,6 +1,5 @@
 //! One pod: its address, its process, its readiness, its end.
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout_at},
 };
 
-use super::{address::Address, probe::Probe, program};
+use super::{address::Address, now, probe::Probe, program};
 
 /// A process that ended by itself is started again after this time, the first delay of a kubelet being ten times as long.
 const RESTART: Duration = Duration::from_secs(1);
@@ -165,7 +164,7 @@ async fn probed(probe: &mut Probe) -> bool {
 }
 
 fn status(container: &Container, address: Ipv4Addr, is_ready: bool, restarts: u32) -> Value {
-    let now = Timestamp::now().to_string();
+    let now = now().to_string();
     let condition = |kind: &str, is_true: bool| {
         let status = if is_true { "True" } else { "False" };
         json!({"type": kind, "status": status, "lastTransitionTime": now})

@@ -3,9 +3,15 @@
 
 use parking_lot::Mutex;
 use serde_json::json;
-use std::{collections::BTreeMap, fs, net::Ipv4Addr, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use super::traefik::ADMIN;
+use super::{envoy, traefik};
 use crate::cluster::{lab::Lab, metrics::serving, process::Process};
 
 /// The pods' port, where podinfo has its metrics, too.
@@ -27,8 +33,8 @@ pub(crate) struct Target {
 // === impl Targets ===
 
 impl Targets {
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        fs::create_dir_all(&folder).unwrap();
+    pub(crate) fn new(folder: &Path) -> Self {
+        fs::create_dir_all(folder).unwrap();
         let targets = Self {
             file: folder.join("pods.json"),
             pods: Arc::default(),
@@ -44,7 +50,11 @@ impl Targets {
             "global": {"scrape_interval": "1s"},
             "scrape_configs": [
                 {"job_name": "pods", "file_sd_configs": [{"files": [self.file]}]},
-                {"job_name": "traefik", "static_configs": [{"targets": [ADMIN]}]},
+                {
+                    "job_name": "envoy", "metrics_path": "/stats/prometheus",
+                    "static_configs": [{"targets": [envoy::METRICS]}],
+                },
+                {"job_name": "traefik", "static_configs": [{"targets": [traefik::ADMIN]}]},
             ],
         });
         fs::write(folder.join("prometheus.yml"), config.to_string()).unwrap();

@@ -11,7 +11,9 @@ pub(crate) struct Tally {
     /// A window's requests are those that began in it.
     pub(crate) window: u64,
     answers: BTreeMap<(u64, String), u64>,
-    /// Errors that podinfo makes on purpose, when it is told to, by window.
+    /// Whether a faulty version is out: only then may anybody see an error of podinfo's own.
+    pub(crate) may_err: bool,
+    /// Those errors, by window.
     own_errors: BTreeMap<u64, u64>,
     /// Failures of which nobody may see any.
     pub(crate) failed: u64,

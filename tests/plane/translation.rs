@@ -16,7 +16,11 @@ pub(crate) type Backends = Vec<(String, Vec<String>)>;
 pub(crate) fn config(route: &Value, backends: &Backends, listen: &str, folder: &str) -> String {
     let mut http = String::new();
     for (service, addresses) in backends {
-        let mut servers: String = addresses.iter().map(|address| format!("server {address}; ")).collect();
+        let mut servers: String = addresses
+            .iter()
+            .map(|address| format!("server {address}; "))
+            .collect::<Vec<_>>()
+            .concat();
         if servers.is_empty() {
             servers = format!("server unix:{folder}/nobody; ");
         }
@@ -28,15 +32,22 @@ pub(crate) fn config(route: &Value, backends: &Backends, listen: &str, folder: &
         shared(&mut http, place, rule);
         copied(&mut http, place, rule);
     }
-    let all = |name: &str| -> String { (0..rules.len()).map(|place| format!("${name}{place}")).collect() };
+    let all = |name: &str| -> String {
+        (0..rules.len())
+            .map(|place| format!("${name}{place}"))
+            .collect::<Vec<_>>()
+            .concat()
+    };
     let each = |name: &str| -> String {
         (0..rules.len())
             .map(|place| format!("{place} ${name}{place}; "))
-            .collect()
+            .collect::<Vec<_>>()
+            .concat()
     };
     let first: String = (0..rules.len())
         .map(|place| format!("\"~^{}1\" {place}; ", "0".repeat(place)))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     line(
         &mut http,
         &format!("map \"{}\" $rule {{ default none; {first}}}", all("fits")),
@@ -53,12 +64,8 @@ pub(crate) fn config(route: &Value, backends: &Backends, listen: &str, folder: &
         &mut http,
         &format!("map \"$rule $backend\" $cookie {{ default \"\"; {}}}", cookies(rules)),
     );
-    let hosts: Vec<&str> = route["spec"]["hostnames"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(text)
-        .collect();
+    let hosts = route["spec"]["hostnames"].as_array().into_iter().flatten();
+    let hosts: Vec<&str> = hosts.map(text).collect();
     let server = format!(
         "server {{ listen {listen}; server_name {}; proxy_http_version 1.1; proxy_set_header Host $host;
           location = {NUMBER} {{ return 200 \"$number\"; }}
@@ -76,7 +83,8 @@ pub(crate) fn file(http: &str, number: u64, folder: &str) -> String {
     let temporary: String = temporary
         .iter()
         .map(|name| format!("{name}_temp_path {folder}/{name}; "))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     format!(
         "pid {folder}/pid; error_log {folder}/error.log; worker_processes 1; daemon off;
 events {{ worker_connections 512; }}
@@ -148,7 +156,10 @@ fn copied(http: &mut String, place: usize, rule: &Value) {
 fn divided(http: &mut String, name: &str, shares: &[(f64, String)]) {
     let (last, others) = shares.split_last().unwrap();
     let others = others.iter().filter(|(percent, _)| *percent > 0.0);
-    let others: String = others.map(|(percent, to)| format!("{percent:.2}% {to}; ")).collect();
+    let others: String = others
+        .map(|(percent, to)| format!("{percent:.2}% {to}; "))
+        .collect::<Vec<_>>()
+        .concat();
     line(
         http,
         &format!(
