@@ -17,12 +17,10 @@ use cluster::{
 };
 use plane::{
     affinity,
-    envoy::Envoy,
     gates::Gates,
     kubelet::Kubelet,
     load::{Header, Load},
     objects::{GATEWAY, Version, WEIGHTS, Way},
-    proxy::Proxy,
     scrape::Targets,
     stage::{Stage, aim},
     tally::Tally,
@@ -59,27 +57,22 @@ async fn users_are_served_through_whole_runs() {
         lab.room("gateway").await,
         lab.room("traefik").await,
         lab.room("chosen").await,
-        lab.room("contour").await,
         lab.room("sticky").await,
-        lab.room("nginx").await,
     ];
-    let [gateway, ingress, chosen, contour, sticky, nginx] = &rooms;
+    let [gateway, ingress, chosen, sticky] = &rooms;
     Traefik::gateway(gateway, GATEWAY).await;
     Traefik::gateway(chosen, GATEWAY).await;
-    let traefik = Proxy::Traefik(Traefik::start(&lab).await);
-    let envoy = Proxy::Envoy(Envoy::start(&lab, sticky, GATEWAY).await);
+    let traefik = Traefik::start(&lab).await;
     let flags = [format!("-metrics-server={prometheus}")];
     let controller = Controller::start(&lab, "controller", &[&flags[0]]).await;
 
     let tallies = tokio::join!(
         life(gateway, Way::Gateway, &traefik, &gates, &prometheus),
         life(ingress, Way::Traefik, &traefik, &gates, &prometheus),
-        life(contour, Way::Contour, &envoy, &gates, &prometheus),
         chooses(chosen, &traefik, &gates),
-        affinity::run(sticky, &gates, Some(&envoy)),
-        affinity::run(nginx, &gates, None),
+        affinity::run(sticky, &gates),
     );
-    let tallies: Vec<Tally> = [tallies.0, tallies.1, tallies.2].into_iter().chain(tallies.3).collect();
+    let tallies: Vec<Tally> = [tallies.0, tallies.1].into_iter().chain(tallies.2).collect();
     let sent: u64 = tallies.iter().map(|tally| tally.sent).sum();
     let failed: u64 = tallies.iter().map(|tally| tally.failed).sum();
     println!("{sent} requests, {failed} failed");
@@ -92,14 +85,14 @@ async fn users_are_served_through_whole_runs() {
 }
 
 /// An app that is taken over, released, released badly, rolled back by hand, and given back.
-async fn life(room: &Room<'_>, way: Way, proxy: &Proxy, gates: &Gates, prometheus: &str) -> Tally {
+async fn life(room: &Room<'_>, way: Way, traefik: &Traefik, gates: &Gates, prometheus: &str) -> Tally {
     Version::good("v1").install(room).await;
     way.open(room).await;
-    proxy.until_shared(room, &[("podinfo", 1)]).await;
-    let load = Load::start(&room.name, &aim(room, proxy, None), PER_SECOND);
+    traefik.until_shared(room, &[("podinfo", 1)]).await;
+    let load = Load::start(&room.name, &aim(room, None), PER_SECOND);
     let stage = Stage {
         room,
-        proxy,
+        traefik,
         gates,
         load: &load,
     };
@@ -155,14 +148,14 @@ async fn fails(stage: &Stage<'_>) {
 }
 
 /// An A/B test: who carries the header or the cookie gets the new version, and nobody else.
-async fn chooses(room: &Room<'_>, proxy: &Proxy, gates: &Gates) -> Vec<Tally> {
+async fn chooses(room: &Room<'_>, traefik: &Traefik, gates: &Gates) -> Vec<Tally> {
     Version::good("v1").install(room).await;
     Way::Gateway.open(room).await;
-    proxy.until_shared(room, &[("podinfo", 1)]).await;
-    let loads = GROUPS.map(|(name, header, _)| Load::start(name, &aim(room, proxy, header), PER_SECOND_OF_GROUP));
+    traefik.until_shared(room, &[("podinfo", 1)]).await;
+    let loads = GROUPS.map(|(name, header, _)| Load::start(name, &aim(room, header), PER_SECOND_OF_GROUP));
     let stages = loads.each_ref().map(|load| Stage {
         room,
-        proxy,
+        traefik,
         gates,
         load,
     });
@@ -183,7 +176,7 @@ async fn chooses(room: &Room<'_>, proxy: &Proxy, gates: &Gates) -> Vec<Tally> {
 
     Version::good("v2").deploy(room).await;
     room.until_phase("podinfo", "WaitingPromotion").await;
-    proxy.until_chosen(room, "podinfo-canary").await;
+    traefik.until_chosen(room, "podinfo-canary").await;
     let shares = stages.iter().zip(GROUPS);
     futures::future::join_all(shares.map(|(stage, (_, _, percent))| stage.gets("v2", percent))).await;
     gates.open(room, "confirm-promotion");

@@ -1,13 +1,12 @@
-//! Mirrored requests and sticky users: on Envoy, and, with a part of the requests mirrored, which Contour 1.33 cannot say, on nginx.
+//! Mirrored requests and sticky users, on nginx.
 
 use serde_json::json;
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     gates::Gates,
-    nginx::{self, Nginx},
+    nginx::{ADDRESS, Nginx},
     objects::{APP, Version, Way},
-    proxy::Proxy,
     stage::is_held,
     visitor::Visitor,
 };
@@ -18,9 +17,8 @@ use crate::cluster::{
 
 const GO: &str = "confirm-traffic-increase";
 const MINUTE: Duration = Duration::from_mins(1);
-/// Part of the requests that nginx copies, in percent; Envoy copies all.
+/// Part of the requests that is copied, in percent.
 const MIRRORED: i64 = 40;
-const ALL: i64 = 100;
 /// Requests that are counted, and how far the part may be off, in points: by chance alone one in 200,000 counts is (4.6 sigma of 1.1).
 const REQUESTS: u64 = 2_000;
 const TOLERANCE: f64 = 5.0;
@@ -30,22 +28,13 @@ const VISITS: usize = 20;
 const COOKIE: &str = "aviary-canary";
 const PRIMARY_COOKIE: &str = "aviary-primary";
 
-/// What carries the route out.
-enum Door<'p> {
-    Proxy(&'p Proxy),
-    Nginx(Nginx),
-}
-
-/// A run that first copies requests, all or so many percent of them, then keeps users where they were sent, and is rolled back by hand.
-pub(crate) async fn run(room: &Room<'_>, gates: &Gates, proxy: Option<&Proxy>) {
+/// A run that first copies requests, then keeps users where they were sent, and is rolled back by hand.
+pub(crate) async fn run(room: &Room<'_>, gates: &Gates) {
     Version::good("v1").install(room).await;
     Way::Gateway.open(room).await;
-    let door = match proxy {
-        Some(proxy) => Door::Proxy(proxy),
-        None => Door::Nginx(Nginx::start(room).await),
-    };
+    let nginx = Nginx::start(room).await;
     let analysis = json!({
-        "mirror": true, "mirrorWeight": door.mirrored(), "stepWeights": [30],
+        "mirror": true, "mirrorWeight": MIRRORED, "stepWeights": [30],
         "sessionAffinity": {"cookieName": COOKIE, "primaryCookieName": PRIMARY_COOKIE, "maxAge": 600},
         "webhooks": [gates.hook(room, GO), gates.hook(room, "rollback")],
     });
@@ -53,75 +42,48 @@ pub(crate) async fn run(room: &Room<'_>, gates: &Gates, proxy: Option<&Proxy>) {
     room.until_phase(APP, "Initialized").await;
     Version::good("v2").deploy(room).await;
     room.until_status(APP, "held", is_held).await;
-    copies(room, gates, &door).await;
-    stays(room, gates, &door).await;
-}
-
-// === impl Door ===
-
-impl Door<'_> {
-    fn address(&self) -> &'static str {
-        match self {
-            Self::Proxy(proxy) => proxy.address(),
-            Self::Nginx(_) => nginx::ADDRESS,
-        }
-    }
-
-    fn mirrored(&self) -> i64 {
-        match self {
-            Self::Proxy(_) => ALL,
-            Self::Nginx(_) => MIRRORED,
-        }
-    }
-
-    /// Wait until it does what the route says.
-    async fn settled(&self, room: &Room<'_>) {
-        match self {
-            Self::Proxy(proxy) => proxy.settled(room).await,
-            Self::Nginx(nginx) => nginx.settled(room).await,
-        }
-    }
+    copies(room, gates, &nginx).await;
+    stays(room, gates, &nginx).await;
 }
 
 /// While requests are copied nobody is answered by the canary.
-async fn copies(room: &Room<'_>, gates: &Gates, door: &Door<'_>) {
+async fn copies(room: &Room<'_>, gates: &Gates, nginx: &Nginx) {
     gates.open(room, GO);
     until("requests are mirrored", MINUTE, async || {
         let route = room.get("httproutes", APP).await;
         route.to_string().contains("RequestMirror").then_some(())
     })
     .await;
-    door.settled(room).await;
+    nginx.settled(room).await;
     let before = served(room).await;
-    let mut visitor = Visitor::new(room, door.address());
+    let mut visitor = Visitor::new(room, ADDRESS);
     for _ in 0..REQUESTS {
         assert_eq!(visitor.look().await, "v1");
     }
-    let percent = door.mirrored();
-    let wanted = percent as f64;
+    let wanted = MIRRORED as f64;
     let copied = async || {
         let part = 100.0 * (served(room).await - before) / REQUESTS as f64;
         ((part - wanted).abs() <= TOLERANCE).then_some(part)
     };
     // The last copies may still be on their way.
-    let part = until(&format!("{percent} % are copied"), Duration::from_secs(10), copied).await;
+    let part = until(&format!("{MIRRORED} % are copied"), Duration::from_secs(10), copied).await;
     println!(
-        "{}: {part:.2} % of {REQUESTS} requests were copied, {percent} % asked for",
+        "{}: {part:.2} % of {REQUESTS} requests were copied, {MIRRORED} % asked for",
         room.name
     );
     assert!(visitor.cookies.is_empty(), "{:?}", visitor.cookies);
 }
 
 /// Users stay where they were sent first; when the run is taken back, so is its cookie.
-async fn stays(room: &Room<'_>, gates: &Gates, door: &Door<'_>) {
+async fn stays(room: &Room<'_>, gates: &Gates, nginx: &Nginx) {
     gates.open(room, GO);
     room.until_status(APP, "at 30", |status| status["canaryWeight"] == 30)
         .await;
-    door.settled(room).await;
+    nginx.settled(room).await;
     let mut users = Vec::new();
     let mut sides: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..USERS {
-        let mut user = Visitor::new(room, door.address());
+        let mut user = Visitor::new(room, ADDRESS);
         let side = user.look().await;
         let cookie = if side == "v2" { COOKIE } else { PRIMARY_COOKIE };
         assert_eq!(user.cookies.keys().collect::<Vec<_>>(), [cookie]);
@@ -140,7 +102,7 @@ async fn stays(room: &Room<'_>, gates: &Gates, door: &Door<'_>) {
     }
     gates.open(room, "rollback");
     room.until_phase(APP, "Failed").await;
-    door.settled(room).await;
+    nginx.settled(room).await;
     for (mut user, side) in users {
         assert_eq!(user.look().await, "v1");
         let taken_back: &[&str] = if side == "v2" { &[COOKIE] } else { &[] };

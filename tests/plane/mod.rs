@@ -5,7 +5,6 @@
 
 pub(crate) mod address;
 pub(crate) mod affinity;
-pub(crate) mod envoy;
 pub(crate) mod gates;
 pub(crate) mod kubelet;
 pub(crate) mod load;
@@ -13,7 +12,6 @@ pub(crate) mod nginx;
 pub(crate) mod objects;
 pub(crate) mod pod;
 pub(crate) mod probe;
-pub(crate) mod proxy;
 pub(crate) mod scrape;
 pub(crate) mod stage;
 pub(crate) mod tally;

@@ -27,8 +27,6 @@ pub(crate) enum Way {
     Gateway,
     /// IngressRoute and TraefikService; judged by what Traefik counts.
     Traefik,
-    /// A root HTTPProxy that includes the app's; judged by what Envoy counts.
-    Contour,
 }
 
 /// A version of the app, and whether it works.
@@ -138,16 +136,6 @@ impl Way {
                 let path = format!("/apis/traefik.io/v1alpha1/namespaces/{}/ingressroutes", room.name);
                 room.lab.call("POST", &path, Some(&route)).await.unwrap();
             }
-            Self::Contour => {
-                let include = json!({"name": APP, "namespace": room.name});
-                let parent = json!({"virtualhost": {"fqdn": Self::host(room)}, "includes": [include]});
-                room.create("httpproxies", json!({"metadata": {"name": "root"}, "spec": parent}))
-                    .await;
-                let service = json!({"name": APP, "port": 9898});
-                let spec = json!({"routes": [{"conditions": [{"prefix": "/"}], "services": [service]}]});
-                room.create("httpproxies", json!({"metadata": {"name": APP}, "spec": spec}))
-                    .await;
-            }
         }
     }
 
@@ -158,7 +146,6 @@ impl Way {
         let provider = match self {
             Self::Gateway => "gatewayapi:v1",
             Self::Traefik => "traefik",
-            Self::Contour => "contour",
         };
         let mut service = json!({"port": 9898, "targetPort": "http"});
         if self == Self::Gateway {
@@ -190,7 +177,7 @@ impl Way {
                     "thresholdRange": {"min": 99},
                 }])
             }
-            Self::Traefik | Self::Contour => json!([
+            Self::Traefik => json!([
                 {"name": "request-success-rate", "interval": "10s", "thresholdRange": {"min": 99}},
                 // The smallest bucket that Traefik has is 100 ms; a quiet machine answers in two.
                 {"name": "request-duration", "interval": "10s", "thresholdRange": {"max": 5000}},

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{envoy, traefik};
+use super::traefik::ADMIN;
 use crate::cluster::{lab::Lab, metrics::serving, process::Process};
 
 /// The pods' port, where podinfo has its metrics, too.
@@ -50,11 +50,7 @@ impl Targets {
             "global": {"scrape_interval": "1s"},
             "scrape_configs": [
                 {"job_name": "pods", "file_sd_configs": [{"files": [self.file]}]},
-                {
-                    "job_name": "envoy", "metrics_path": "/stats/prometheus",
-                    "static_configs": [{"targets": [envoy::METRICS]}],
-                },
-                {"job_name": "traefik", "static_configs": [{"targets": [traefik::ADMIN]}]},
+                {"job_name": "traefik", "static_configs": [{"targets": [ADMIN]}]},
             ],
         });
         fs::write(folder.join("prometheus.yml"), config.to_string()).unwrap();

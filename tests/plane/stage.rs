@@ -7,7 +7,7 @@ use super::{
     gates::Gates,
     load::{Aim, Header, Load},
     objects::{APP, Way},
-    proxy::Proxy,
+    traefik::Traefik,
 };
 use crate::cluster::{
     lab::{Room, items},
@@ -17,22 +17,22 @@ use crate::cluster::{
 /// How far a share may be off, in points.
 const TOLERANCE: f64 = 3.0;
 const MINUTE: Duration = Duration::from_mins(1);
-/// Requests of which all or none must go to one version.
+/// Requests over which a share is measured.
 const REQUESTS: u64 = 2_000;
 const GO: &str = "confirm-traffic-increase";
 
 /// An app, the way into it, and its users.
 pub(crate) struct Stage<'s> {
     pub(crate) room: &'s Room<'s>,
-    pub(crate) proxy: &'s Proxy,
+    pub(crate) traefik: &'s Traefik,
     pub(crate) gates: &'s Gates,
     pub(crate) load: &'s Load,
 }
 
 /// Users of the app in this room.
-pub(crate) fn aim(room: &Room<'_>, proxy: &Proxy, header: Header) -> Aim {
+pub(crate) fn aim(room: &Room<'_>, header: Header) -> Aim {
     Aim {
-        url: format!("http://{}/", proxy.address()),
+        url: format!("http://{}/", Traefik::ADDRESS),
         host: Way::host(room),
         header,
     }
@@ -47,10 +47,10 @@ pub(crate) fn is_held(status: &Value) -> bool {
 // === impl Stage ===
 
 impl Stage<'_> {
-    /// Wait for a phase, and until the proxy leads everybody to this Service.
+    /// Wait for a phase, and until Traefik leads everybody to this Service.
     pub(crate) async fn until_led(&self, phase: &str, service: &str) {
         self.room.until_phase(APP, phase).await;
-        self.proxy.until_shared(self.room, &[(service, 1)]).await;
+        self.traefik.until_shared(self.room, &[(service, 1)]).await;
         println!("{}: {phase}", self.room.name);
     }
 
@@ -59,13 +59,13 @@ impl Stage<'_> {
         self.room.until_status(APP, "held", is_held).await;
     }
 
-    /// Go on to this weight, and wait until the proxy has it.
+    /// Go on to this weight, and wait until Traefik has it.
     pub(crate) async fn advance(&self, weight: i64) {
         self.gates.open(self.room, GO);
         let reached = |status: &Value| status["canaryWeight"] == weight;
         self.room.until_status(APP, &format!("at {weight}"), reached).await;
         let wanted = [("podinfo-primary", 100 - weight), ("podinfo-canary", weight)];
-        self.proxy.until_shared(self.room, &wanted).await;
+        self.traefik.until_shared(self.room, &wanted).await;
     }
 
     /// Let the run pass its last gate.
@@ -76,8 +76,7 @@ impl Stage<'_> {
     /// Of the next requests this version gets so many percent; none at all at 0, and all of them at 100.
     pub(crate) async fn gets(&self, version: &str, percent: i64) {
         let is_exact = percent % 100 == 0;
-        let requests = if is_exact { REQUESTS } else { self.proxy.requests() };
-        let (window, tally) = self.load.window(requests).await;
+        let (window, tally) = self.load.window(REQUESTS).await;
         let (all, by) = (tally.in_window(window), tally.by(window, version));
         let share = 100.0 * by as f64 / all as f64;
         println!(
@@ -107,7 +106,7 @@ impl Stage<'_> {
             room.find("canaries", APP).await.is_none().then_some(())
         })
         .await;
-        self.proxy.until_shared(room, &[(APP, 1)]).await;
+        self.traefik.until_shared(room, &[(APP, 1)]).await;
         let of_primary = room.path("pods", "") + "?labelSelector=app%3Dpodinfo-primary";
         until("the primary's pods are gone", MINUTE, async || {
             items(room.lab.get(&of_primary).await).is_empty().then_some(())
