@@ -44,7 +44,7 @@ initialisation, every weight, promotion, a rollback by metrics, one by hand, and
 
 | provider | proxy | tried |
 |---|---|---|
-| `gatewayapi:v1` | Traefik 3.6.12 | requests arrive in the share of the weight, at 0 none at all; matches by header; judged by a MetricTemplate over the pods' own metrics |
+| `gatewayapi:v1` | Traefik 3.6.12 | requests arrive in the share of the weight, at 0 none at all; matches by header and by cookie; judged by a MetricTemplate over the pods' own metrics |
 | `traefik` | Traefik 3.6.12 | the same without matches; judged by the builtin checks |
 | `gatewayapi:v1` | nginx 1.22, told by the test what the HTTPRoute says | cookies keep users on their side and are taken back; a part of the requests is mirrored |
 
