@@ -124,7 +124,10 @@ pub(super) fn tell_unusable_metric(cx: &mut Cx<'_>) -> Flow<()> {
         return Ok(());
     };
     cx.measure(Measure::Accepted(false));
-    if is_told(cx.canary, UNUSABLE_METRIC, &message) {
+    // What holds the canary up is told first: two complaints that take turns would never let it rest.
+    let told = cx.status().condition(ACCEPTED).map(|told| told.reason.clone());
+    let is_held = told.is_some_and(|reason| [NO_TARGET, NO_PRIMARY, NO_SOURCE].contains(&reason.as_str()));
+    if is_held || is_told(cx.canary, UNUSABLE_METRIC, &message) {
         return Ok(());
     }
     cx.event(Event::error(cx.phase, message.clone()));

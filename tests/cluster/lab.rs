@@ -87,6 +87,11 @@ impl Lab {
         Self { env, client }
     }
 
+    /// The administrator's client.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// A value of the env file.
     pub(crate) fn env(&self, name: &str) -> &str {
         &self.env[name]

@@ -177,3 +177,22 @@ fn other_kinds_of_routes() {
         assert_clean(&model);
     }
 }
+
+/// Found by fuzzing: complaints about a route that is not there and a metric that cannot be asked for took turns in the condition, with a
+/// write each, for ever. What holds the canary up is told; the metric once the route is there.
+#[test]
+fn two_complaints_do_not_take_turns() {
+    let bad_metric = json!([{"name": "broken", "query": "{{ nonsense", "thresholdRange": {"max": 1}}]);
+    let spec = on_own_route(&json!({"analysis": {"metrics": bad_metric}}));
+    let mut model = model(&spec, "100", "0.2");
+    model.remove(&own_at());
+    model.run_until(&[Phase::Initialized], 20);
+    assert_eq!(reason(&model.canary()).as_deref(), Some("RouteSourceNotFound"));
+    let version = model.version();
+    model.run_until(&[Phase::Initialized], 10);
+    assert_eq!(model.version(), version, "{:#?}", model.decisions);
+    model.put(own_at(), own_route());
+    assert!(model.run_until(&[Phase::Initialized], 30));
+    model.step();
+    assert_eq!(reason(&model.canary()).as_deref(), Some("MetricUnusable"));
+}
