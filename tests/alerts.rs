@@ -1,4 +1,4 @@
-//! docs/alerts.md: every example is sent by the real notifier to a double of its receiver, which checks the request strictly.
+//! docs/alert-providers/: every example is sent by the real notifier to a double of its receiver, which checks the request strictly.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
@@ -30,7 +30,13 @@ use receivers::{RECEIVERS, attachment, card, chat_card};
 
 mod receivers;
 
-const PAGE: &str = include_str!("../docs/alerts.md");
+const PAGES: &str = concat!(
+    include_str!("../docs/alert-providers/slack.md"),
+    include_str!("../docs/alert-providers/msteams.md"),
+    include_str!("../docs/alert-providers/discord.md"),
+    include_str!("../docs/alert-providers/rocket.md"),
+    include_str!("../docs/alert-providers/gchat.md"),
+);
 
 /// Objects of the page by kind, namespace and name.
 #[derive(Clone, Default)]
@@ -232,7 +238,7 @@ fn canary(provider: &str) -> Canary {
 impl Page {
     /// The objects of all YAML blocks.
     fn read() -> Self {
-        let blocks = PAGE.split("```yaml\n").skip(1);
+        let blocks = PAGES.split("```yaml\n").skip(1);
         let blocks = blocks.map(|rest| rest.split("```").next().unwrap());
         let mut objects = BTreeMap::new();
         for object in blocks.flat_map(|block| serde_saphyr::from_multiple::<Value>(block).unwrap()) {

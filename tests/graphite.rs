@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-const PAGE: &str = include_str!("../docs/metrics-providers.md");
+const PAGE: &str = include_str!("../docs/metric-providers/graphite.md");
 
 /// The server; ended when dropped.
 struct Graphite {
@@ -73,8 +73,7 @@ async fn a_real_graphite_gives_the_numbers_that_were_fed_in() {
 
 /// The documented template.
 fn example() -> MetricTemplate {
-    let section = PAGE.split("\n## graphite\n").nth(1).unwrap();
-    let block = section.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let block = PAGE.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
     let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(block).unwrap();
     crds::decode::decode(&documents[0]).unwrap()
 }

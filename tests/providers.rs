@@ -1,4 +1,4 @@
-//! Every example of docs/metrics-providers.md, asked through the pool of queries at a double of its vendor.
+//! Every example of docs/metric-providers/, asked through the pool of queries at a double of its vendor.
 //!
 //! A double checks method, host, path, parameters, headers, signature and body as strictly as the vendor documents them, and answers with
 //! the documented example; or it answers as vendors do on a bad day.
@@ -29,7 +29,19 @@ use serde_json::{Value, json};
 use std::{future::Future, path::PathBuf, time::Duration};
 use vendors::{Vendor, vendor};
 
-const PAGE: &str = include_str!("../docs/metrics-providers.md");
+const PAGES: &str = concat!(
+    include_str!("../docs/metric-providers/prometheus.md"),
+    include_str!("../docs/metric-providers/datadog.md"),
+    include_str!("../docs/metric-providers/cloudwatch.md"),
+    include_str!("../docs/metric-providers/newrelic.md"),
+    include_str!("../docs/metric-providers/graphite.md"),
+    include_str!("../docs/metric-providers/stackdriver.md"),
+    include_str!("../docs/metric-providers/influxdb.md"),
+    include_str!("../docs/metric-providers/dynatrace.md"),
+    include_str!("../docs/metric-providers/splunk.md"),
+    include_str!("../docs/metric-providers/keptn.md"),
+    include_str!("../docs/metric-providers/externalmetrics.md"),
+);
 /// When everything is asked.
 const NOW: &str = "2023-11-14T22:13:20Z";
 /// Stands in all secrets of the page.
@@ -205,7 +217,7 @@ fn simulate<T, F: Future<Output = T>>(test: impl FnOnce(World) -> F) -> T {
 
 /// The YAML blocks of the page: a template, and the Secret that it needs.
 fn examples() -> Vec<Example> {
-    let blocks = PAGE.split("```yaml\n").skip(1);
+    let blocks = PAGES.split("```yaml\n").skip(1);
     let blocks = blocks.map(|rest| rest.split("```").next().unwrap());
     let found = blocks.map(|block| {
         let documents: Vec<Value> = serde_saphyr::from_multiple(block).unwrap();
