@@ -89,6 +89,7 @@ async fn life(room: &Room<'_>, way: Way, traefik: &Traefik, gates: &Gates, prome
     Version::good("v1").install(room).await;
     way.open(room).await;
     traefik.until_shared(room, &[("podinfo", 1)]).await;
+    aim(room, None).until_served().await;
     let load = Load::start(&room.name, &aim(room, None), PER_SECOND);
     let stage = Stage {
         room,
@@ -152,6 +153,7 @@ async fn chooses(room: &Room<'_>, traefik: &Traefik, gates: &Gates) -> Vec<Tally
     Version::good("v1").install(room).await;
     Way::Gateway.open(room).await;
     traefik.until_shared(room, &[("podinfo", 1)]).await;
+    aim(room, None).until_served().await;
     let loads = GROUPS.map(|(name, header, _)| Load::start(name, &aim(room, header), PER_SECOND_OF_GROUP));
     let stages = loads.each_ref().map(|load| Stage {
         room,

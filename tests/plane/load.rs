@@ -18,6 +18,8 @@ const REQUESTS_MAX: u64 = 240_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks at the counters.
 const POLL: Duration = Duration::from_millis(50);
+/// Answers in a row after which the app counts as served.
+const SERVED: u32 = 20;
 /// What podinfo answers with when it is told to fail at random; it says nothing else then.
 const OWN_ERRORS: [u16; 3] = [400, 409, 500];
 
@@ -37,6 +39,33 @@ pub(crate) struct Load {
     name: String,
     tally: Arc<Mutex<Tally>>,
     users: Vec<JoinHandle<()>>,
+}
+
+// === impl Aim ===
+
+impl Aim {
+    /// Wait until the proxy serves the app at all: it reads a route and its pods' addresses from two watches. Users come afterwards.
+    pub(crate) async fn until_served(&self) {
+        let http = reqwest::Client::new();
+        let served = async {
+            let mut in_a_row = 0;
+            while in_a_row < SERVED {
+                let answer = http.get(&self.url).header("host", &self.host).send().await;
+                in_a_row = if answer.is_ok_and(|answer| answer.status() == 200) {
+                    in_a_row + 1
+                } else {
+                    0
+                };
+                sleep(POLL).await;
+            }
+        };
+        let served = tokio::time::timeout(Duration::from_mins(1), served).await;
+        assert!(
+            served.is_ok(),
+            "{} is not served before anything was released",
+            self.host
+        );
+    }
 }
 
 // === impl Load ===
