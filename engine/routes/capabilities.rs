@@ -5,6 +5,8 @@ mod tests;
 
 use crds::{Canary, analysis::Strategy};
 
+use super::Refused;
+
 /// What a provider can do. The caller refuses a strategy that it cannot run, instead of sending everybody to the canary (RM-3, RM-4), and
 /// says which options of `spec.service` have no effect.
 ///
@@ -115,6 +117,18 @@ impl Capabilities {
         ];
         let missing = asked.into_iter().filter(|(is_missing, _)| *is_missing);
         missing.map(|(_, what)| what).collect()
+    }
+
+    /// Refuse an analysis that asks for more than weights, where a form of the route has no more although its provider has.
+    pub(super) fn only_weights(canary: &Canary, why: &str) -> Result<(), Refused> {
+        let weights = Self {
+            weights: true,
+            ..Self::NONE
+        };
+        match weights.missing(canary).first() {
+            Some((path, _)) => Err(Refused::field(*path, why)),
+            None => Ok(()),
+        }
     }
 
     /// Paths below `spec` that this provider leaves out. They stop nothing, as with the peer, but their owner is told.

@@ -15,7 +15,7 @@ use super::rules::{self, backends};
 use crate::{
     ObjectRef, json as tree,
     objects::Kind,
-    routes::{Context, Refused, Split, Unready},
+    routes::{Capabilities, Context, Refused, Split, Unready},
 };
 
 /// Holds, by name of the Canary, a list of rules and of the backends that they had.
@@ -64,7 +64,9 @@ pub(super) fn without_effect(canary: &Canary) -> Vec<&'static str> {
 
 pub(super) fn desired(context: &Context<'_>, at: &ObjectRef, split: Split) -> Result<Value, Refused> {
     let canary = context.canary;
-    refuse_what_needs_rules(canary)?;
+    // Chosen requests, copies and cookies need rules and filters of our own, and those here are the user's.
+    let why = "only weights are written into the route of spec.routeRef; remove it, or the reference";
+    Capabilities::only_weights(canary, why)?;
     let Some(current) = context.at(0) else {
         return Err(Refused::Source(missing(at)));
     };
@@ -90,25 +92,6 @@ pub(super) fn desired(context: &Context<'_>, at: &ObjectRef, split: Split) -> Re
     originals.replace(&kept, current);
     originals.store(&mut route);
     Ok(route)
-}
-
-/// Chosen requests, copies and cookies need rules and filters of our own, and those here are the user's.
-fn refuse_what_needs_rules(canary: &Canary) -> Result<(), Refused> {
-    let Some(analysis) = canary.spec.analysis.as_ref().filter(|_| !canary.spec.skips_analysis()) else {
-        return Ok(());
-    };
-    let asked = [
-        ("analysis.match", !analysis.matches.is_empty()),
-        ("analysis.mirror", analysis.mirror == Some(true)),
-        ("analysis.sessionAffinity", analysis.session_affinity.is_some()),
-    ];
-    match asked.into_iter().find(|(_, is_asked)| *is_asked) {
-        Some((path, _)) => Err(Refused::field(
-            path,
-            "only weights are written into the route of spec.routeRef; remove it, or the reference",
-        )),
-        None => Ok(()),
-    }
 }
 
 pub(super) fn observed(context: &Context<'_>, at: &ObjectRef) -> Result<Split, Unready> {

@@ -11,7 +11,7 @@ use super::{VIRTUAL_SERVICE, adoption, matches, reference};
 use crate::{
     json as tree,
     routes::{
-        Context, Refused, Split,
+        Capabilities, Context, Refused, Split,
         affinity::{Rules, SET_COOKIE},
         kept::{Shape, keeping_unknown},
         order, put_or_remove,
@@ -55,7 +55,8 @@ pub(super) fn desired(context: &Context<'_>, split: Split, sticky: &Rules) -> Re
     let canary = context.canary;
     let is_tcp = is_tcp(service);
     if is_tcp {
-        refuse_http_only(canary)?;
+        // The peer leaves out what only HTTP has and sends everybody to the canary, or mirrors for ever (RM-3, RM-4).
+        Capabilities::only_weights(canary, "it needs HTTP, and service.appProtocol is tcp")?;
     }
     let (hosts, gateways) = hosts_and_gateways(canary, service)?;
     let frame = Frame::new(context, service, split)?;
@@ -90,22 +91,6 @@ pub(super) fn desired(context: &Context<'_>, split: Split, sticky: &Rules) -> Re
 fn is_tcp(service: &Service) -> bool {
     let protocol = service.app_protocol.as_deref();
     protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("tcp"))
-}
-
-/// What only HTTP has. The peer leaves it out and sends everybody to the canary, or mirrors for ever (RM-3, RM-4).
-fn refuse_http_only(canary: &Canary) -> Result<(), Refused> {
-    let Some(analysis) = canary.spec.analysis.as_ref().filter(|_| !canary.spec.skips_analysis()) else {
-        return Ok(());
-    };
-    let asked = [
-        ("analysis.match", !analysis.matches.is_empty()),
-        ("analysis.mirror", analysis.mirror == Some(true)),
-        ("analysis.sessionAffinity", analysis.session_affinity.is_some()),
-    ];
-    match asked.into_iter().find(|(_, is_asked)| *is_asked) {
-        Some((path, _)) => Err(Refused::field(path, "it needs HTTP, and service.appProtocol is tcp")),
-        None => Ok(()),
-    }
 }
 
 /// A delegate has neither: both stand in the VirtualService that delegates to it.
