@@ -100,7 +100,7 @@ fn copy_to_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
 
 /// The writes that bring the `-primary` copies of all tracked configs up to date. A config that changed since it was looked at ends the
 /// step: the change starts the analysis again.
-fn config_copies(cx: &mut Cx<'_>, configs: &Configs) -> Flow<Vec<Option<Write>>> {
+pub(super) fn config_copies(cx: &mut Cx<'_>, configs: &Configs) -> Flow<Vec<Option<Write>>> {
     let pairs = configs::pairs(cx, &configs.tracked)?;
     let mut writes = Vec::new();
     for pair in pairs {

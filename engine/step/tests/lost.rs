@@ -153,6 +153,37 @@ fn without_a_history_the_owner_is_told_once_and_the_promoted_revision_mends_it()
     next_release_succeeds(&mut model, "app:3");
 }
 
+/// What was seen to fail is never made the primary; what is pushed next may be the cure, and nothing else can serve.
+#[test]
+fn without_a_history_the_next_release_starts_anew() {
+    let mut model = failed(&[]);
+    lose(&mut model);
+    assert_eq!(model.get(&primary_at()), None);
+    set_image(&mut model, "app:3");
+    model.settle();
+    model.run_until(&[Phase::Progressing], 4);
+    assert_eq!((image(&model, &primary_at()), accepted(&model)), ("app:3".into(), None));
+    assert_eq!(told(&model, "it is made anew"), 1);
+    ends_promoted(&mut model, "app:3");
+    next_release_succeeds(&mut model, "app:4");
+}
+
+#[test]
+fn a_gate_for_people_is_not_passed_by_a_loss() {
+    let gate = json!([{"name": "people", "type": "confirm-rollout", "url": "http://gate.test/"}]);
+    let mut model = failed(&[]);
+    let at = model.canary_at.clone();
+    model.edit(&at, &json!({"spec": {"analysis": {"webhooks": gate}}}));
+    lose(&mut model);
+    set_image(&mut model, "app:3");
+    model.settle();
+    model.run_until(&[Phase::Progressing], 4);
+    assert_eq!(model.get(&primary_at()), None);
+    let complaint = accepted(&model).unwrap_or_default();
+    assert!(complaint.contains("make the primary again"), "{complaint}");
+    assert!(!complaint.contains("push the next release"), "{complaint}");
+}
+
 #[test]
 fn whoever_skips_the_analysis_gets_the_target() {
     let mut model = failed(&[]);
