@@ -2,7 +2,7 @@
 
 use crds::CanaryStatus;
 
-use super::{Cx, context::after};
+use super::{Cx, context::after, outage, pods};
 use crate::{
     seam::{Done, Event},
     status::{BLOCKED, HELD},
@@ -27,10 +27,20 @@ pub(super) fn status(cx: &Cx<'_>, done: &Done) -> Option<CanaryStatus> {
     }
     let told = stored.condition(BLOCKED).and_then(|told| told.message.as_deref());
     match met(cx, done) {
-        Met::Obstacle(met) if told != Some(met) => Some(cx.draft().unmoved().blocked(met.to_owned()).finish()),
+        Met::Obstacle(met) if told != Some(met) && lasts(cx) => {
+            Some(cx.draft().unmoved().blocked(met.to_owned()).finish())
+        }
         Met::Nothing if told.is_some() => Some(cx.draft().unmoved().finish()),
         _ => None,
     }
+}
+
+/// Whether it is met for the second time in a phase that is on its way: pods that come an interval later than they might are nothing to
+/// write down, in a fleet that is released all at once least of all. The Event tells of the first time.
+fn lasts(cx: &Cx<'_>) -> bool {
+    let told = cx.status().condition(BLOCKED).is_some();
+    let second = after(pods::waiting_since(cx), cx.interval().saturating_mul(2));
+    told || !outage::is_on_its_way(cx.phase) || cx.now >= second
 }
 
 /// Whether the Event only repeats what the condition has told within this interval. The status write itself wakes the canary, and what has
