@@ -123,6 +123,12 @@ fn deadline(workload: &Value, seconds: i64, since: Timestamp) -> Option<Timestam
     start.checked_add(SignedDuration::from_secs(seconds)).ok()
 }
 
+/// Since when a Deployment has enough available pods, if it has; other kinds do not tell.
+pub fn available_since(workload: &Value) -> Option<Timestamp> {
+    let available = condition(workload, "Available").filter(|available| available["status"] == "True")?;
+    available["lastTransitionTime"].as_str()?.parse().ok()
+}
+
 fn condition<'a>(workload: &'a Value, kind: &str) -> Option<&'a Value> {
     let conditions = workload["status"]["conditions"].as_array()?;
     conditions.iter().find(|condition| condition["type"] == kind)

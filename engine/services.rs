@@ -4,6 +4,7 @@
 //! do. What it is not: a decision when to write. Who owns what, and which kinds of targets get Services at all (services.md 2), is the
 //! caller's business.
 
+pub mod addresses;
 mod adoption;
 mod ports;
 #[cfg(test)]

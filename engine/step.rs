@@ -11,6 +11,7 @@ use crate::{
     seam::{Done, Outcome, Step, View},
 };
 
+mod addresses;
 mod aftermath;
 mod analysis;
 mod begin;

@@ -60,7 +60,7 @@ fn status(deployment: &Value, now: Timestamp) -> Value {
     let same = was.as_array().and_then(|list| {
         let found = list.iter().find(|condition| condition["type"] == "Available")?;
         let unchanged = (found["status"] == "True") == is_available;
-        unchanged.then(|| found["lastUpdateTime"].clone())
+        unchanged.then(|| found["lastTransitionTime"].clone())
     });
     let since = same.unwrap_or_else(|| now.to_string().into());
     json!({
@@ -71,7 +71,7 @@ fn status(deployment: &Value, now: Timestamp) -> Value {
         "conditions": [
             {"type": "Available", "status": if is_available { "True" } else { "False" },
              "reason": if is_available { "MinimumReplicasAvailable" } else { "MinimumReplicasUnavailable" },
-             "lastUpdateTime": since},
+             "lastUpdateTime": since, "lastTransitionTime": since},
             {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"},
         ],
     })

@@ -53,12 +53,12 @@ their objects are checked on a real API server with the products' own definition
 had as a Go module. Contour can, and Envoy as a wheel of PyPI: they are next. For the others nothing was tried.
 
 No request fails while pods come and go if the pods are made for it, as for every rolling update: the proxy learns of them from
-EndpointSlices, a moment later than the kubelet. In the test they have
+EndpointSlices, a moment later than the kubelet. In the test they have `lifecycle.preStop.sleep` of 5 s: a pod that goes still answers until
+the proxy has heard of it (Traefik looks every 2 s).
 
-- `lifecycle.preStop.sleep` of 5 s: a pod that goes still answers until the proxy has heard of it (Traefik looks every 2 s);
-- `minReadySeconds: 5`: Aviary goes by what the Deployment calls available, not by EndpointSlices. On a starved machine, without this, the
-  addresses of a new primary were once published half a minute later: the route led to a Service without addresses, and users of Traefik's own
-  kinds were answered with 404 until they came. A delay that is longer than `minReadySeconds` still does that.
+For pods that come nothing is needed: before a version gets its first users Aviary asks the API server once whether its Service has a ready
+address, and waits for it, for a new primary at most 30 s, for a canary 5 s beyond its interval. On a starved machine the addresses of a new
+primary were once published half a minute after its Deployment called it available.
 ";
 
 /// The page, in Markdown.

@@ -353,6 +353,11 @@ pub(super) fn decision(verb: &'static str, why: impl Into<String>) -> Decision {
     }
 }
 
+/// How long ago `start` is; nothing where it is still to come.
+pub(super) fn since(start: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(start)).unwrap_or(Duration::ZERO)
+}
+
 /// `time + duration`, held at the end of time.
 pub(super) fn after(time: Timestamp, duration: Duration) -> Timestamp {
     let span = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Cx, Flow,
+    Cx, Flow, addresses,
     configs::{self, Configs},
     context::Pause,
     lost, outage, pods, prepare, promote, route, scaler,
@@ -166,12 +166,12 @@ fn wait_for_first_primary(cx: &mut Cx<'_>, target: &Target, configs: &Configs, p
     }
     if cx.phase == Phase::Failed {
         return match readiness {
-            Readiness::Ready => Ok(()),
+            Readiness::Ready => addresses::of_primary(cx, primary),
             Readiness::NotReady { message, .. } => Err(Pause::end(cx.idle(message))),
         };
     }
     match pods::in_time(cx, readiness) {
-        Readiness::Ready => Ok(()),
+        Readiness::Ready => addresses::of_primary(cx, primary),
         Readiness::NotReady {
             message, final_: true, ..
         } if pods::is_overdue(cx) => {

@@ -29,7 +29,7 @@ pub(super) fn canary_readiness(cx: &Cx<'_>, target: &Value) -> Readiness {
 /// The wait counts from the last status write (entering the phase, the last step, the end of a suspension) or the last check, which
 /// found all pods ready: behind a gate that is closed for an hour a moment without pods is not an hour's wait. Nor does the time count
 /// in which no controller was there.
-fn waiting_since(cx: &Cx<'_>) -> Timestamp {
+pub(super) fn waiting_since(cx: &Cx<'_>) -> Timestamp {
     let written = cx.status().last_transition_time;
     written.max(cx.last_check).max(cx.watched_since).unwrap_or(cx.now)
 }

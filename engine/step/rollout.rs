@@ -3,7 +3,7 @@
 use crds::{Condition, Phase, analysis::Strategy};
 
 use super::{
-    Cx, Flow, analysis, begin,
+    Cx, Flow, addresses, analysis, begin,
     ensure::Release,
     gates, outage, pods, promote, rollback, route, share,
     strategy::{self, Move},
@@ -40,6 +40,9 @@ pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     }
     if let Some(done) = wait_for_pods(cx, release)? {
         return Ok(done);
+    }
+    if release.split.canary == 0 {
+        addresses::of_canary(cx, &release.target.object)?;
     }
     if let Err(unready) = route::accepted(cx, release)? {
         return hold_for_gateway(cx, unready);

@@ -4,7 +4,7 @@ use crds::Phase;
 use serde_json::Value;
 use std::sync::Arc;
 
-use super::{Cx, Flow, ensure::Release, outage, pods, prepare, share, strategy};
+use super::{Cx, Flow, addresses, ensure::Release, outage, pods, prepare, share, strategy};
 use crate::{
     ObjectRef,
     routes::{Context, Flags, Refused, Split, Unready},
@@ -27,8 +27,16 @@ pub(super) fn keep(cx: &mut Cx<'_>, release: &mut Release) -> Flow<()> {
             ..share::of_run(cx, release, observed)
         }
     };
+    if is_newly_lit(release, wanted) {
+        addresses::of_primary(cx, &release.primary)?;
+    }
     shift(cx, release, wanted)?;
     tell_lost_source(cx, release)
+}
+
+/// Whether the primary, which had no users, gets them back now that it has pods.
+fn is_newly_lit(release: &Release, wanted: Split) -> bool {
+    release.split.primary == 0 && wanted.primary > 0 && pods::available(&release.primary) > 0
 }
 
 /// What the route was made from may go, or lose the place for it, while nothing runs. A run is held by `accepted`.

@@ -1,5 +1,6 @@
 //! The state machine over the miniature cluster.
 
+mod addresses;
 mod bootstrap;
 mod crash;
 mod dark;

@@ -87,11 +87,7 @@ impl Version {
                 "containers": self.containers(),
             },
         });
-        // A pod counts as available this long after it is ready. Aviary goes by that, and gateways go by EndpointSlices, which come from
-        // another controller at its own pace: without it the route may lead to a Service that has no addresses yet.
-        let spec = json!({
-            "replicas": 2, "minReadySeconds": 5, "selector": {"matchLabels": labels}, "template": template,
-        });
+        let spec = json!({"replicas": 2, "selector": {"matchLabels": labels}, "template": template});
         room.create("deployments", json!({"metadata": {"name": APP}, "spec": spec}))
             .await;
         let ports = json!([{"name": "http", "port": 9898, "targetPort": "http"}]);

@@ -69,6 +69,7 @@ const FREE: [Move; 4] = [Move::Step, Move::Settle, Move::Wait(TICK_SECS), Move::
 const WORKING: Answers = Answers {
     gate: "open",
     metric: "100",
+    addresses: true,
 };
 
 /// Visit every state with at most so many disturbances, of which one in `thin` is tried.
@@ -361,5 +362,7 @@ searches! {
     configs_and_autoscalers_hold_under_disturbances: "a config and an autoscaler",
     a_scaler_of_keda_holds_under_disturbances: "a scaler of KEDA",
     policies_for_missing_data_hold_under_disturbances: "checks that tell nothing",
+    a_lost_primary_comes_back_under_disturbances: "a primary that is lost",
+    late_addresses_hold_under_disturbances: "late addresses",
     a_deletion_holds_under_disturbances: "deletion with revert",
 }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     ObjectRef,
+    http::Response,
     json::merge,
     model::{End, Model, answer, vector},
     objects::kinds,
@@ -68,6 +69,10 @@ pub(super) enum Move {
     Drift,
     /// The metric answers this; empty: no samples; `500`: the server has an error.
     Metric(&'static str),
+    /// Somebody deletes the primary.
+    LosePrimary,
+    /// Whether the addresses of Services are published.
+    Addresses(bool),
 }
 
 /// What answers hooks and queries.
@@ -75,6 +80,7 @@ pub(super) enum Move {
 pub(super) struct Answers {
     pub(super) gate: &'static str,
     pub(super) metric: &'static str,
+    pub(super) addresses: bool,
 }
 
 /// What may go wrong in any scenario, and what goes wrong in this one.
@@ -195,6 +201,8 @@ pub(super) fn play(model: &mut Model, answers: Answers, step: Move) -> Answers {
         Move::Mend(primary) => broken(model, primary, false),
         Move::Gate(gate) => return Answers { gate, ..answers },
         Move::Metric(metric) => return Answers { metric, ..answers },
+        Move::Addresses(addresses) => return Answers { addresses, ..answers },
+        Move::LosePrimary => model.remove(&primary_of(model)),
     }
     answers
 }
@@ -205,15 +213,33 @@ pub(super) fn stepped(model: &mut Model, answers: Answers) -> End {
         let closed = answers.gate == "closed" || answers.gate == call.name;
         Ok(answer(if closed { 403 } else { 200 }, ""))
     });
-    model.queries = Box::new(move |_, _| {
+    model.queries = Box::new(move |_, request| {
         let none = json!({"status": "success", "data": {"resultType": "vector", "result": []}});
         Ok(match answers.metric {
+            _ if request.url.contains("/replicasets?") => history(),
+            _ if request.url.contains("/endpointslices?") => slices(answers.addresses),
             "" => answer(200, &none.to_string()),
             "500" => answer(500, "overloaded"),
             value => answer(200, &vector(value)),
         })
     });
     model.step()
+}
+
+/// What the cluster keeps of the target's revisions: all of them.
+fn history() -> Response {
+    let images = ["app:1", "app:2", "app:3"];
+    let set = |image: &str| {
+        let mut template = deployment()["spec"]["template"].clone();
+        template["spec"]["containers"][0]["image"] = image.into();
+        json!({"spec": {"template": template}})
+    };
+    answer(200, &json!({"items": images.map(set)}).to_string())
+}
+
+fn slices(are_published: bool) -> Response {
+    let endpoint = json!({"addresses": ["10.0.0.1"], "conditions": {"ready": are_published}});
+    answer(200, &json!({"items": [{"endpoints": [endpoint]}]}).to_string())
 }
 
 fn failing(model: &mut Model, answers: Answers, nth: usize, trouble: Trouble) {

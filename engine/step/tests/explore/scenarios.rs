@@ -363,6 +363,28 @@ fn companions() -> Vec<Scenario> {
             ..BASE
         },
         Scenario {
+            name: "a primary that is lost",
+            moves: &[Move::LosePrimary, Move::Unseen(&Move::LosePrimary)],
+            always: &[Move::LosePrimary],
+            disturbances: 2,
+            thin: [24, 200],
+            effects: &["primary made"],
+            without: &["WaitingPromotion", "Waiting"],
+            ..BASE
+        },
+        Scenario {
+            name: "late addresses",
+            from_new: true,
+            moves: &[Move::Addresses(false), Move::Addresses(true), Move::Image("app:2")],
+            always: &[Move::Addresses(false)],
+            disturbances: 2,
+            thin: [12, 60],
+            phases: &[Phase::New, Phase::Initializing],
+            effects: &["primary made", "route made"],
+            without: IDLE,
+            ..BASE
+        },
+        Scenario {
             name: "deletion with revert",
             spec: json!({"revertOnDeletion": true}),
             always: &[Move::Delete],
