@@ -2,13 +2,13 @@
 //! control plane (tests/cluster_suite.rs). The controller is the real one, in this process; metrics and hooks are scripted.
 
 use actors::{election::Claim, outbound, world::World};
-use aviary::controller::{Parts, Prepared};
+use aviary::controller::{Controller, Parts, Prepared};
 use engine::{Settings, http::Response};
-use futures::future::join_all;
+use futures::future::{LocalBoxFuture, join_all};
 use kube::Client;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::Future, rc::Rc, sync::Arc, time::Duration};
 
 pub(crate) mod scenarios;
 
@@ -19,10 +19,25 @@ const PATIENCE: Duration = Duration::from_mins(3);
 /// Shortest interval between two checks, so that the real clock does not make the suite slow.
 const FLOOR: Duration = Duration::from_secs(1);
 
-/// What the scenarios stand on: a cluster, with the controller in it.
+/// Lets a controller into one namespace and gives it the client that it has there.
+pub(crate) type Entrance = Rc<dyn Fn(&str) -> LocalBoxFuture<'static, Client>>;
+
+/// Where the controllers are.
+#[derive(Clone)]
+pub(crate) enum Reach {
+    /// One looks after the whole cluster.
+    Cluster(Client),
+    /// Each namespace has its own, that may not look beyond it.
+    Namespace(Entrance),
+}
+
+/// What the scenarios stand on: a cluster, with the controllers in it.
 #[derive(Clone)]
 pub(crate) struct Ground {
     user: Client,
+    world: World,
+    reach: Reach,
+    running: Rc<Mutex<Vec<Controller>>>,
     /// Makes names that no other run uses.
     mark: String,
     /// Namespaces whose gate is closed.
@@ -44,36 +59,49 @@ pub(crate) fn on_one_thread<T>(paused: bool, future: impl Future<Output = T>) ->
     system.block_on(future)
 }
 
-/// Start the controller over `controller` and play all scenarios side by side over `user`.
-pub(crate) async fn play(world: World, user: Client, controller: Client, mark: &str) {
+/// Start the controllers and play all scenarios side by side over `user`.
+pub(crate) async fn play(world: World, user: Client, reach: Reach, mark: &str) {
     let ground = Ground {
         user,
+        world,
+        reach,
+        running: Rc::default(),
         mark: mark.to_owned(),
         closed: Arc::default(),
     };
-    let parts = Parts {
-        world,
-        places: controller.into(),
-        outbound: ground.outside(),
-        settings: Settings {
-            interval_floor: FLOOR,
-            mesh_provider: "gatewayapi:v1".into(),
-            ..Settings::default()
-        },
-        namespace: None,
-        claim: Claim::always(),
-        step: engine::step::step,
-    };
-    let prepared = Prepared::start(parts).await.unwrap();
-    prepared.ready().await;
-    let running = prepared.act();
+    if let Reach::Cluster(client) = &ground.reach {
+        ground.control(client.clone(), None).await;
+    }
     join_all(scenarios::all(&ground)).await;
-    running.stop().await;
+    let running = std::mem::take(&mut *ground.running.lock());
+    for controller in running {
+        controller.stop().await;
+    }
 }
 
 // === impl Ground ===
 
 impl Ground {
+    /// Start a controller.
+    async fn control(&self, client: Client, namespace: Option<String>) {
+        let parts = Parts {
+            world: self.world.clone(),
+            places: client.into(),
+            outbound: self.outside(),
+            settings: Settings {
+                interval_floor: FLOOR,
+                mesh_provider: "gatewayapi:v1".into(),
+                ..Settings::default()
+            },
+            namespace,
+            claim: Claim::always(),
+            step: engine::step::step,
+        };
+        let prepared = Prepared::start(parts).await.unwrap();
+        prepared.ready().await;
+        self.running.lock().push(prepared.act());
+    }
+
     /// Metrics are bad where the namespace says so, and gates are as the scenario sets them.
     fn outside(&self) -> outbound::Outbound {
         let closed = self.closed.clone();
@@ -118,6 +146,10 @@ impl Ground {
         let metadata = json!({"name": room.namespace, "labels": labels});
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
         room.call("POST", "/api/v1/namespaces", Some(&object)).await.unwrap();
+        if let Reach::Namespace(enter) = &self.reach {
+            let client = enter(&room.namespace).await;
+            self.control(client, Some(room.namespace.clone())).await;
+        }
         room
     }
 }
