@@ -46,12 +46,12 @@ fn gateway(provider: &'static str, name: &'static str) -> Fixture {
     }
 }
 
-fn tcp() -> Fixture {
+fn tcp(provider: &'static str, name: &'static str) -> Fixture {
     Fixture {
         spec: |_, _| json!({"service": {"gatewayRefs": [{"name": "public", "sectionName": "redis"}]}}),
         theirs: |name, _| json!({"spec": {"rules": [{"name": "mine", "backendRefs": [{"name": name, "port": 80}]}]}}),
         drift: |_, _| json!({"spec": {"rules": [{"backendRefs": [{"name": "evil", "port": 80}]}]}}),
-        ..gateway("gatewayapi:v1:tcp", "gwt")
+        ..gateway(provider, name)
     }
 }
 
@@ -98,6 +98,33 @@ fn own_tcp() -> Fixture {
         weights_only: true,
         ..gateway("gatewayapi:v1:tcp", "own-tcp")
     }
+}
+
+/// The same with gRPC: the rules beside ours match methods.
+fn own_grpc() -> Fixture {
+    Fixture {
+        spec: |name, _| {
+            let reference = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GRPCRoute", "name": format!("{name}-web"), "sectionName": "main"});
+            json!({ "routeRef": reference })
+        },
+        theirs: |name, _| own_methods(&json!([{"name": name, "port": 9898}])),
+        drift: |name, _| {
+            let side =
+                |side: &str, weight: i64| json!({"name": format!("{name}-{side}"), "port": 9898, "weight": weight});
+            own_methods(&json!([side("primary", 5), side("canary", 95)]))
+        },
+        weights_only: true,
+        ..gateway("gatewayapi:v1:grpc", "own-grpc")
+    }
+}
+
+fn own_methods(backends: &Value) -> Value {
+    let header = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"add": [{"name": "x-from", "value": "edge"}]}});
+    let matches = |service: &str| json!([{"method": {"type": "Exact", "service": service}}]);
+    json!({"spec": {"parentRefs": [{"name": "public"}], "hostnames": ["grpc.example.com"], "rules": [
+        {"name": "health", "matches": matches("grpc.health.v1.Health"), "backendRefs": [{"name": "health", "port": 80}]},
+        {"name": "main", "matches": matches("podinfo.Echo"), "filters": [header], "backendRefs": backends},
+    ]}})
 }
 
 fn istio() -> Fixture {
@@ -195,9 +222,11 @@ async fn meshes() {
         gateway("gatewayapi:v1", "gw"),
         gateway("gatewayapi:v1beta1", "gwb"),
         gateway("gatewayapi:v1:grpc", "gwg"),
-        tcp(),
+        tcp("gatewayapi:v1:tcp", "gwt"),
+        tcp("gatewayapi:v1alpha2:tcp", "gwta"),
         own(),
         own_tcp(),
+        own_grpc(),
     ];
     let folder = definitions();
     let files = |names: &[&str]| {
@@ -226,6 +255,7 @@ async fn meshes() {
         fixtures.extend(versions.map(|(provider, name)| smi(provider, name)));
     }
     let room = lab.room("meshes").await;
+    serve_early_tcp_routes(&lab, true);
     let controller = Controller::start(&lab, "meshes", &[]).await;
     waits_for_its_route(&room).await;
     if folder.is_some() {
@@ -242,7 +272,19 @@ async fn meshes() {
     }
     let ended = controller.terminate(Duration::from_secs(10)).await;
     assert!(ended.success(), "{ended}");
+    serve_early_tcp_routes(&lab, false);
     lab.close().await;
+}
+
+/// Clusters before Gateway API 1.6 serve TCPRoutes as v1alpha2. Today's definition has that version, too, but does not serve it.
+fn serve_early_tcp_routes(lab: &Lab, serve: bool) {
+    let patch = json!([
+        {"op": "test", "path": "/spec/versions/1/name", "value": "v1alpha2"},
+        {"op": "replace", "path": "/spec/versions/1/served", "value": serve},
+    ]);
+    let name = "tcproutes.gateway.networking.k8s.io";
+    let output = lab.kubectl(&["patch", "crd", name, "--type=json", "-p", &patch.to_string()]);
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// Without the user's route, or its rule, a canary says so, and goes on when it is there.
