@@ -201,6 +201,11 @@ impl Subject {
         usage::reset_peak(self.pid());
     }
 
+    /// Whether it shares the process with this bench.
+    pub(crate) fn is_inside(&self) -> bool {
+        matches!(self, Self::Inside(_))
+    }
+
     fn pid(&self) -> u32 {
         match self {
             Self::Process(process) => process.child.id(),
