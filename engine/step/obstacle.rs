@@ -1,12 +1,17 @@
 //! What stands in the way stands in the status, too: Events pass, and who looks later must find the reason in a condition.
 
 use crds::CanaryStatus;
+use std::time::Duration;
 
 use super::{Cx, context::after, outage, pods};
 use crate::{
     seam::{Done, Event},
     status::{BLOCKED, HELD},
 };
+
+/// An obstacle of a run is written down when it was met twice and for so long: in a fleet that is released all at once pods take their
+/// time, and a thousand statuses that say so make them take longer.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a step that ends in this way has met.
 enum Met<'d> {
@@ -35,12 +40,11 @@ pub(super) fn status(cx: &Cx<'_>, done: &Done) -> Option<CanaryStatus> {
     }
 }
 
-/// Whether it is met for the second time in a phase that is on its way: pods that come an interval later than they might are nothing to
-/// write down, in a fleet that is released all at once least of all. The Event tells of the first time.
+/// Whether it has lasted long enough to be written down, in a phase that is on its way. The Event tells of the first time.
 fn lasts(cx: &Cx<'_>) -> bool {
     let told = cx.status().condition(BLOCKED).is_some();
-    let second = after(pods::waiting_since(cx), cx.interval().saturating_mul(2));
-    told || !outage::is_on_its_way(cx.phase) || cx.now >= second
+    let patience = cx.interval().saturating_mul(2).max(PATIENCE);
+    told || !outage::is_on_its_way(cx.phase) || cx.now >= after(pods::waiting_since(cx), patience)
 }
 
 /// Whether the Event only repeats what the condition has told within this interval. The status write itself wakes the canary, and what has

@@ -164,7 +164,7 @@ fn an_obstacle_is_named_while_it_lasts() {
 
 #[test]
 fn an_obstacle_of_a_run_is_progress_until_the_deadline() {
-    let mut model = released(&json!({"progressDeadlineSeconds": 60}));
+    let mut model = released(&json!({"progressDeadlineSeconds": 120}));
     reach(&mut model, 20);
     let broken = json!({"spec": {"template": {"metadata": {"annotations": {"lab/never-ready": "true"}}}}});
     model.edit(&target_at(), &broken);
@@ -182,4 +182,39 @@ fn an_obstacle_of_a_run_is_progress_until_the_deadline() {
     assert_eq!(model.canary().status.unwrap().condition(BLOCKED), None);
     assert_eq!(kstatus(&model.canary()), "Failed");
     assert_clean(&model);
+}
+
+/// Pods that come some intervals late are told of by Events, and cost no status.
+#[test]
+fn an_obstacle_of_a_run_is_written_down_when_it_has_lasted_a_minute() {
+    let mut model = released(&json!({}));
+    assert!(model.run_until(&[Phase::Progressing], 10));
+    model.edit(
+        &target_at(),
+        &json!({"metadata": {"annotations": {"lab/broken": "true"}}}),
+    );
+    model.settle();
+    let (writes, events) = (model.writes, model.events.len());
+    for looks in 1..=5 {
+        model.wait(10);
+        model.step();
+        let seen = (model.writes, model.events.len());
+        assert_eq!(seen, (writes, events + looks), "{:#?}", model.decisions);
+    }
+    model.wait(10);
+    model.step();
+    let status = model.canary().status.unwrap();
+    let told = status.condition(BLOCKED).and_then(|told| told.message.clone());
+    assert!(
+        told.is_some_and(|told| told.contains("not ready")),
+        "{:#?}",
+        model.decisions
+    );
+
+    model.edit(
+        &target_at(),
+        &json!({"metadata": {"annotations": {"lab/broken": null}}}),
+    );
+    model.settle();
+    ends_promoted(&mut model, "app:2");
 }
