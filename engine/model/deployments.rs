@@ -1,6 +1,6 @@
 //! The Deployment and DaemonSet controllers in miniature: all pods are there and available at once, a DaemonSet has one node.
 //!
-//! Two annotations play trouble: `lab/never-ready` in the pod template spoils a revision, `lab/broken` on the object spoils its pods
+//! No node has the label `lab/no-node`. Two annotations play trouble: `lab/never-ready` in the pod template spoils a revision, `lab/broken` on the object spoils its pods
 //! without being a new revision.
 
 use jiff::Timestamp;
@@ -39,7 +39,10 @@ impl Model {
 fn daemon_status(set: &Value) -> Value {
     let stuck = set["spec"]["template"]["metadata"]["annotations"]["lab/never-ready"] == "true";
     let broken = set["metadata"]["annotations"]["lab/broken"] == "true";
-    let desired = Workload::DaemonSet.replicas(set);
+    let has_node = set["spec"]["template"]["spec"]["nodeSelector"]
+        .get("lab/no-node")
+        .is_none();
+    let desired = if has_node { Workload::DaemonSet.replicas(set) } else { 0 };
     let available = if stuck || broken { 0 } else { desired };
     json!({
         "observedGeneration": set["metadata"]["generation"],

@@ -82,7 +82,8 @@ pub(super) fn wait_until_due(cx: &Cx<'_>, why: &str) -> Done {
 
 /// A run is not started on a primary that is not ready, unless the canary is what serves (W-1, W-3). The revision stays unseen until then.
 fn require_primary(cx: &mut Cx<'_>, release: &Release) -> Flow<()> {
-    if cx.canary.spec.skips_analysis() || release.split.canary > 0 || is_at_zero(release) {
+    let is_idle = is_at_zero(release) || pods::has_no_node(&release.primary);
+    if cx.canary.spec.skips_analysis() || release.split.canary > 0 || is_idle {
         return Ok(());
     }
     match pods::primary_readiness(cx, &release.primary) {

@@ -107,6 +107,12 @@ pub(super) fn is_overdue(cx: &Cx<'_>) -> bool {
     cx.now >= end_of_patience(cx)
 }
 
+/// Whether it is a DaemonSet whose pods no node may take. It will not become ready by waiting, only by another template.
+pub(super) fn has_no_node(workload: &Value) -> bool {
+    let is_daemon_set = Workload::of_object(workload) == Workload::DaemonSet;
+    is_daemon_set && readiness::is_observed(workload) && workload["status"]["desiredNumberScheduled"] == 0
+}
+
 /// Only the target has available pods.
 pub(super) fn only_canary_serves(release: &Release) -> bool {
     available(&release.primary) == 0 && available(&release.target.object) > 0

@@ -44,6 +44,9 @@ pub(super) fn advance(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
     if release.split.canary == 0 {
         addresses::of_canary(cx, &release.target.object)?;
     }
+    if is_dark(release) {
+        return light(cx, release);
+    }
     if let Err(unready) = route::accepted(cx, release)? {
         return hold_for_gateway(cx, unready);
     }
@@ -74,6 +77,18 @@ fn catch_up(cx: &mut Cx<'_>, release: &Release) -> Option<Done> {
     Some(cx.save("catch-up", format!("weight {canary}"), draft, cx.in_an_interval()))
 }
 
+/// Users are led to a primary that no node runs.
+fn is_dark(release: &Release) -> bool {
+    release.provider.capabilities.weights && release.split.primary > 0 && pods::has_no_node(&release.primary)
+}
+
+/// The primary has no node to run on, and this release has pods: all users go there at once, and it is judged with them.
+fn light(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Done> {
+    let primary = promote::primary_name(cx);
+    cx.warn(format!("{primary} has no node to run on: the canary gets all users"));
+    shift(cx, release, 100)
+}
+
 /// Whether a promotion was interrupted after its copy and before its status. The primary has the revision then, so a check that fails
 /// now must not end in a rollback to what is no longer there. An id alone does not tell: an earlier, failed promotion of the same
 /// revision leaves it, too, and so does a config that was set back. The run must also have reached its promotion.
@@ -88,7 +103,7 @@ fn is_copied(cx: &Cx<'_>, release: &Release) -> bool {
 /// Both sides must be ready; a side that will not become ready any more ends the run.
 pub(super) fn wait_for_pods(cx: &mut Cx<'_>, release: &mut Release) -> Flow<Option<Done>> {
     let sides = [
-        (!cx.canary.spec.skips_analysis() && release.split.primary > 0)
+        (!cx.canary.spec.skips_analysis() && release.split.primary > 0 && !pods::has_no_node(&release.primary))
             .then(|| pods::primary_readiness(cx, &release.primary)),
         Some(pods::canary_readiness(cx, &release.target.object)),
     ];

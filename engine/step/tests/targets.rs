@@ -102,6 +102,29 @@ fn the_primary_of_a_daemon_set_at_zero_runs() {
     assert_clean(&model);
 }
 
+/// The nodes of what was promoted are gone: nobody serves, and only another release can mend it.
+#[test]
+fn a_primary_without_a_node_does_not_block_the_next_release() {
+    let rounds = json!({"stepWeight": null, "maxWeight": null, "iterations": 2});
+    let plain = json!({"provider": "kubernetes", "service": {"gatewayRefs": null}, "analysis": rounds});
+    for (spec, has_weights) in [(json!({}), true), (json!({ "analysis": rounds }), true), (plain, false)] {
+        let mut model = daemons(&spec);
+        assert!(model.run_until(&[Phase::Initialized], 30));
+        let gone = json!({"spec": {"template": {"spec": {"nodeSelector": {"lab/no-node": "true"}}}}});
+        model.edit(&set_at("app-primary"), &gone);
+        model.settle();
+        set_daemon_image(&mut model, "app:2");
+        assert!(model.run_until(&[Phase::Progressing], 10), "{:#?}", model.decisions);
+        finish(&mut model);
+        let run = run_of(&model);
+        let is_lit = run.iter().any(|line| line.starts_with("Progressing 0/100"));
+        assert!(is_lit || !has_weights, "served as soon as somebody can: {run:#?}");
+        assert_eq!(model.phase(), Phase::Succeeded, "{run:#?}");
+        assert_eq!(node_selector(&model, "app-primary"), Value::Null);
+        assert_clean(&model);
+    }
+}
+
 #[test]
 fn a_bad_daemon_set_ends_by_its_deadline_and_names_it() {
     let mut model = daemons(&json!({"progressDeadlineSeconds": 60}));
