@@ -58,19 +58,23 @@ fn tcp(provider: &'static str, name: &'static str) -> Fixture {
 /// A route of the user's own: one rule of it carries the weights.
 fn own() -> Fixture {
     Fixture {
-        spec: |name, _| {
-            let reference = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "name": format!("{name}-web"), "sectionName": "main"});
-            json!({ "routeRef": reference })
-        },
+        spec: |name, _| json!({"routeRef": own_reference("HTTPRoute", name, Some("main"))}),
         theirs: |name, _| own_rules(&json!([{"name": name, "port": 9898}])),
-        drift: |name, _| {
-            let side =
-                |side: &str, weight: i64| json!({"name": format!("{name}-{side}"), "port": 9898, "weight": weight});
-            own_rules(&json!([side("primary", 5), side("canary", 95)]))
-        },
+        drift: |name, _| own_rules(&strayed(name)),
         weights_only: true,
         ..gateway("gatewayapi:v1", "own")
     }
+}
+
+/// What `spec.routeRef` says.
+fn own_reference(kind: &str, name: &str, rule: Option<&str>) -> Value {
+    json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, "name": format!("{name}-web"), "sectionName": rule})
+}
+
+/// Weights that somebody else has set.
+fn strayed(name: &str) -> Value {
+    let side = |side: &str, weight: i64| json!({"name": format!("{name}-{side}"), "port": 9898, "weight": weight});
+    json!([side("primary", 5), side("canary", 95)])
 }
 
 fn own_rules(backends: &Value) -> Value {
@@ -85,16 +89,9 @@ fn own_rules(backends: &Value) -> Value {
 /// The same with connections, of which a route has one rule.
 fn own_tcp() -> Fixture {
     Fixture {
-        spec: |name, _| {
-            let reference = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "TCPRoute", "name": format!("{name}-web")});
-            json!({ "routeRef": reference })
-        },
+        spec: |name, _| json!({"routeRef": own_reference("TCPRoute", name, None)}),
         theirs: |name, _| json!({"spec": {"parentRefs": [{"name": "public"}], "rules": [{"backendRefs": [{"name": name, "port": 9898}]}]}}),
-        drift: |name, _| {
-            let side =
-                |side: &str, weight: i64| json!({"name": format!("{name}-{side}"), "port": 9898, "weight": weight});
-            json!({"spec": {"rules": [{"backendRefs": [side("primary", 5), side("canary", 95)]}]}})
-        },
+        drift: |name, _| json!({"spec": {"rules": [{"backendRefs": strayed(name)}]}}),
         weights_only: true,
         ..gateway("gatewayapi:v1:tcp", "own-tcp")
     }
@@ -103,16 +100,9 @@ fn own_tcp() -> Fixture {
 /// The same with gRPC: the rules beside ours match methods.
 fn own_grpc() -> Fixture {
     Fixture {
-        spec: |name, _| {
-            let reference = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GRPCRoute", "name": format!("{name}-web"), "sectionName": "main"});
-            json!({ "routeRef": reference })
-        },
+        spec: |name, _| json!({"routeRef": own_reference("GRPCRoute", name, Some("main"))}),
         theirs: |name, _| own_methods(&json!([{"name": name, "port": 9898}])),
-        drift: |name, _| {
-            let side =
-                |side: &str, weight: i64| json!({"name": format!("{name}-{side}"), "port": 9898, "weight": weight});
-            own_methods(&json!([side("primary", 5), side("canary", 95)]))
-        },
+        drift: |name, _| own_methods(&strayed(name)),
         weights_only: true,
         ..gateway("gatewayapi:v1:grpc", "own-grpc")
     }
@@ -291,8 +281,7 @@ fn serve_early_tcp_routes(lab: &Lab, serve: bool) {
 async fn waits_for_its_route(room: &cluster::lab::Room<'_>) {
     room.create("deployments", deployment("lost")).await;
     let mut object = canary("lost");
-    let reference = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "name": "lost-web", "sectionName": "main"});
-    object["spec"]["routeRef"] = reference;
+    object["spec"]["routeRef"] = own_reference("HTTPRoute", "lost", Some("main"));
     object["spec"]["service"] = json!({"port": 9898});
     room.create("canaries", object).await;
     room.until_told(

@@ -16,11 +16,8 @@ use kube::{
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
     fs,
-    io::Write as _,
-    path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Output},
     rc::Rc,
     time::SystemTime,
 };
@@ -29,6 +26,7 @@ mod cluster;
 mod companions;
 mod suite;
 
+use cluster::lab::Lab;
 use suite::Reach;
 
 /// Where the controllers' accounts are.
@@ -43,129 +41,90 @@ const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/charts/aviary")
 /// One test at a time: the controller of the whole cluster would look after the namespaces of the other test, too.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// The env file of tests/controlplane/up.
-struct Env(BTreeMap<String, String>);
-
 #[test]
 fn the_suite_holds_on_the_real_control_plane() {
-    let Some(env) = Env::read() else { return };
     let _turn = TURN.lock();
     suite::on_one_thread(false, async {
-        let user = env.user().await;
-        let controller = client(Kubeconfig::read_from(env.get("AVIARY_KUBECONFIG")).unwrap()).await;
+        let Some(lab) = Lab::open().await else { return };
+        let controller = client(Kubeconfig::read_from(lab.env("AVIARY_KUBECONFIG")).unwrap()).await;
         let mark = std::process::id().to_string();
-        suite::play(World::single(now(), 1), user, Reach::Cluster(controller), &mark).await;
+        suite::play(World::single(now(), 1), lab.client(), Reach::Cluster(controller), &mark).await;
+        lab.close().await;
     });
 }
 
 /// A controller for each namespace, whose account the chart gives a Role there and nothing else.
 #[test]
 fn the_suite_holds_in_one_namespace_under_the_charts_role_alone() {
-    let Some(env) = Env::read().map(Rc::new) else { return };
     let _turn = TURN.lock();
-    env.chart(HOME, &["templates/account.yaml"]);
-    let mark = format!("{MARK}{}", std::process::id());
-    let entered = env.clone();
-    suite::on_one_thread(false, async move {
-        let enter = move |namespace: &str| {
-            entered.chart(namespace, &["templates/rbac.yaml"]);
-            client(entered.account()).boxed_local()
+    suite::on_one_thread(false, async {
+        let Some(lab) = Lab::open().await.map(Rc::new) else {
+            return;
         };
+        chart(&lab, HOME, "templates/account.yaml");
+        let entered = lab.clone();
+        let enter = move |namespace: &str| {
+            chart(&entered, namespace, "templates/rbac.yaml");
+            client(account(&entered)).boxed_local()
+        };
+        let mark = format!("{MARK}{}", std::process::id());
         let reach = Reach::Namespace(Rc::new(enter));
-        suite::play(World::single(now(), 2), env.user().await, reach, &mark).await;
-        env.stayed_at_home();
+        suite::play(World::single(now(), 2), lab.client(), reach, &mark).await;
+        stayed_at_home(&lab);
     });
 }
 
-// === impl Env ===
+/// Apply this template of the chart, for a controller that is confined to `namespace`.
+fn chart(lab: &Lab, namespace: &str, template: &str) {
+    let mut helm = Command::new(companions::testers().join("helm"));
+    helm.args([
+        "template",
+        ALONE.0,
+        CHART,
+        "--kube-version=1.33.0",
+        "-n",
+        HOME,
+        "-s",
+        template,
+    ]);
+    helm.args(["--set", &format!("namespace={namespace},leaderElection.enabled=false")]);
+    let rendered = succeeded(helm.output().unwrap());
+    let path = lab.log("chart").with_extension("yaml");
+    fs::write(&path, rendered).unwrap();
+    succeeded(lab.kubectl(&["apply", "-f", &path.to_string_lossy()]));
+}
 
-impl Env {
-    /// `None`, with a word about it, where cluster tests are skipped.
-    fn read() -> Option<Self> {
-        let Ok(file) = std::env::var("AVIARY_CLUSTER_ENV") else {
-            assert!(
-                std::env::var("CI").as_deref() != Ok("true"),
-                "AVIARY_CLUSTER_ENV must be set in CI"
-            );
-            println!("skipped: AVIARY_CLUSTER_ENV names no control plane (tests/controlplane/up)");
-            return None;
-        };
-        drop(rustls::crypto::ring::default_provider().install_default()); // an error means that it is there already
-        let text = fs::read_to_string(&file).unwrap();
-        let lines = text.lines().filter_map(|line| line.split_once('='));
-        Some(Self(
-            lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        ))
+/// What the account can log in with.
+fn account(lab: &Lab) -> Kubeconfig {
+    let token = succeeded(lab.kubectl(&["create", "token", ALONE.1, "-n", HOME]));
+    let mut file = Kubeconfig::read_from(lab.env("AVIARY_KUBECONFIG")).unwrap();
+    for user in &mut file.auth_infos {
+        let token = serde_json::json!({"token": token.trim()});
+        user.auth_info = Some(serde_json::from_value(token).unwrap());
     }
+    file
+}
 
-    fn get(&self, key: &str) -> &str {
-        &self.0[key]
-    }
-
-    async fn user(&self) -> Client {
-        client(Kubeconfig::read_from(self.get("AVIARY_ADMIN_KUBECONFIG")).unwrap()).await
-    }
-
-    /// Apply these templates of the chart, for a controller that is confined to `namespace`.
-    fn chart(&self, namespace: &str, templates: &[&str]) {
-        let mut helm = Command::new(companions::testers().join("helm"));
-        helm.args(["template", ALONE.0, CHART, "--kube-version=1.33.0", "-n", HOME]);
-        helm.args(["--set", &format!("namespace={namespace},leaderElection.enabled=false")]);
-        for template in templates {
-            helm.args(["-s", template]);
-        }
-        let rendered = succeeded(helm.output().unwrap());
-        let mut apply = self.kubectl(&["apply", "-f", "-"]);
-        let mut child = apply.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(rendered.as_bytes()).unwrap();
-        succeeded(child.wait_with_output().unwrap());
-    }
-
-    /// What the account can log in with.
-    fn account(&self) -> Kubeconfig {
-        let token = succeeded(
-            self.kubectl(&["create", "token", ALONE.1, "-n", HOME])
-                .output()
-                .unwrap(),
-        );
-        let mut file = Kubeconfig::read_from(self.get("AVIARY_KUBECONFIG")).unwrap();
-        for user in &mut file.auth_infos {
-            let token = serde_json::json!({"token": token.trim()});
-            user.auth_info = Some(serde_json::from_value(token).unwrap());
-        }
-        file
-    }
-
-    fn kubectl(&self, words: &[&str]) -> Command {
-        let mut kubectl = Command::new(self.get("AVIARY_KUBECTL"));
-        kubectl
-            .arg("--kubeconfig")
-            .arg(self.get("AVIARY_ADMIN_KUBECONFIG"))
-            .args(words);
-        kubectl
-    }
-
-    /// Every request of the account was allowed, and was about a namespace of such a run.
-    fn stayed_at_home(&self) {
-        let log = fs::read_to_string(Path::new(self.get("AVIARY_AUDIT_LOG"))).unwrap();
-        let account = format!("system:serviceaccount:{HOME}:{}", ALONE.1);
-        let entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let own = entries.filter(|entry| entry["user"]["username"] == account.as_str());
-        let asked: Vec<(i64, String)> = own
-            .map(|entry| {
-                let status = entry["responseStatus"]["code"].as_i64().unwrap_or_default();
-                (status, entry["requestURI"].as_str().unwrap_or_default().to_owned())
-            })
-            .collect();
-        assert!(asked.len() > 100, "{} requests for seven releases", asked.len());
-        let discovery = "/apis/flagger.app/v1beta1";
-        let strange = asked.iter().filter(|(status, uri)| {
-            let is_inside = uri.contains("/namespaces/suite-") && uri.contains(MARK);
-            *status == 403 || !(is_inside || uri == discovery)
-        });
-        let strange: Vec<_> = strange.collect();
-        assert!(strange.is_empty(), "{strange:#?}");
-    }
+/// Every request of the account was allowed, and was about a namespace of such a run.
+fn stayed_at_home(lab: &Lab) {
+    let log = fs::read_to_string(lab.env("AVIARY_AUDIT_LOG")).unwrap();
+    let account = format!("system:serviceaccount:{HOME}:{}", ALONE.1);
+    let entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let own = entries.filter(|entry| entry["user"]["username"] == account.as_str());
+    let asked: Vec<(i64, String)> = own
+        .map(|entry| {
+            let status = entry["responseStatus"]["code"].as_i64().unwrap_or_default();
+            (status, entry["requestURI"].as_str().unwrap_or_default().to_owned())
+        })
+        .collect();
+    assert!(asked.len() > 100, "{} requests for seven releases", asked.len());
+    let discovery = "/apis/flagger.app/v1beta1";
+    let strange = asked.iter().filter(|(status, uri)| {
+        let is_inside = uri.contains("/namespaces/suite-") && uri.contains(MARK);
+        *status == 403 || !(is_inside || uri == discovery)
+    });
+    let strange: Vec<_> = strange.collect();
+    assert!(strange.is_empty(), "{strange:#?}");
 }
 
 fn succeeded(output: Output) -> String {

@@ -22,6 +22,7 @@ use reach::{EFFECTS, PHASES, Reach};
 use scenarios::{RUN, Scenario, WRITES, scenarios};
 
 mod begin;
+mod companions;
 mod fingerprint;
 mod ingresses;
 mod meshes;
